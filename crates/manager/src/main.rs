@@ -1,2 +1,3 @@
-//! placeholder
+//! The `p2ppool` program.
+
 fn main() {}

@@ -1,0 +1,6 @@
+//! P2PPool Manager: HTTP API, use cases, task engine, accounts, events and command line.
+//!
+//! A library with a thin binary, so that tests start the real server on port 0.
+
+pub mod config;
+pub mod events;

@@ -1,0 +1,1 @@
+//! The real server, on port 0, against its HTTP API and its command line.
