@@ -3,4 +3,5 @@
 //! A library with a thin binary, so that tests start the real server on port 0.
 
 pub mod config;
+pub mod engine;
 pub mod events;
