@@ -1,1 +1,13 @@
-//! placeholder
+//! The only place that speaks to overlay nodes.
+//!
+//! - [`kind`]: what a pool needs from its overlay software, as one trait, and the kinds there are.
+//! - [`bundle`]: reading an uploaded archive without trusting a byte of it.
+//! - [`crawl`]: walking the whole overlay, bounded in nodes, bytes and time.
+//! - [`libp2p`]: the first kind.
+
+pub mod bundle;
+pub mod crawl;
+pub mod kind;
+pub mod libp2p;
+
+pub use kind::{ClientConfig, KindError, LocalNode, OverlayKind, PackageFile, PoolView, ProbeSettings, Program, kind};

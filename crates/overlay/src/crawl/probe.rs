@@ -1,0 +1,75 @@
+//! What asks one node: the seam between the crawl and an overlay kind.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use p2ppool_model::consistency::Key;
+use p2ppool_model::snapshot::{Node, NodeDetails};
+
+/// Asks one node at a time; many calls run at once.
+#[async_trait]
+pub trait Probe: Send + Sync {
+    /// Asks `candidate` who it is and whom it knows. Takes at most `ask_deadline` after it is
+    /// connected, and the deadline the probe was made with before.
+    async fn ask(&self, candidate: &Candidate, ask_deadline: Duration) -> Result<Answer, ProbeError>;
+
+    /// May this transport address be dialled? Wrong ones and, unless the pool says so, private ones may not.
+    fn may_dial(&self, address: &str) -> bool;
+
+    /// Position of an overlay address in key space; `None` when it is not an overlay address.
+    fn key(&self, peer: &str) -> Option<Key>;
+
+    /// Details of a node of which only the address is known.
+    fn no_details(&self) -> NodeDetails;
+}
+
+/// A node to ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Overlay address it should have; `None` for a seed, whose address is learnt.
+    pub peer: Option<String>,
+    /// Transport addresses, best first; not empty.
+    pub addresses: Vec<String>,
+}
+
+/// What a node told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// The node with what it said of itself: `address`, `ip`, `rtt_ms` and so on. Its `status`,
+    /// `retries`, `neighbours` and `consistency` are the crawl's to fill in.
+    pub node: Node,
+    /// Whom it knows, nearest first.
+    pub neighbours: Vec<Neighbour>,
+}
+
+/// A node that another one named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Neighbour {
+    /// Overlay address.
+    pub peer: String,
+    /// Transport addresses.
+    pub addresses: Vec<String>,
+}
+
+/// How far asking a node came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// No address accepted a connection.
+    Dial,
+    /// Connected, but the handshake failed or somebody else answered.
+    Connect,
+    /// Connected, but no right answer came.
+    Ask,
+}
+
+/// A node that did not answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ProbeError {
+    /// Where it ended.
+    pub stage: Stage,
+    /// Another attempt could help: not when a deadline was used up or the node said no.
+    pub may_retry: bool,
+    /// What was tried, on what, why it failed.
+    pub message: String,
+}
