@@ -1,1 +1,43 @@
-//! placeholder
+//! The only place that knows SQL: SQLite or PostgreSQL behind one [`Store`]; nobody above notices which.
+//!
+//! One file per noun, each an `impl Store` block; `db` holds everything in which the two databases differ.
+//! Every change is one transaction. Lists are bounded by the caller's [`Page`].
+
+mod db;
+mod error;
+mod page;
+mod settings;
+mod text;
+
+pub use error::{Result, StoreError};
+pub use page::{Listed, Order, PAGE_MAX, Page};
+
+/// The database; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    db: db::Db,
+}
+
+impl Store {
+    /// Opens `sqlite:<path>` (the file is made when it isn't there, readable only by its owner) or
+    /// `postgres://user@host/database`, and brings the schema up to date. Several managers may do so at once.
+    pub async fn open(url: &str) -> Result<Self> {
+        Ok(Self { db: db::Db::open(url).await? })
+    }
+
+    /// `sqlite` or `postgres`, for people.
+    pub fn database(&self) -> &'static str {
+        self.db.name()
+    }
+
+    /// The database answers.
+    pub async fn ping(&self) -> Result<()> {
+        use error::Tried as _;
+        db::on!(self.db.read(), conn => sqlx::query("SELECT 1").execute(conn).await.map(drop)).tried("ask the database")
+    }
+
+    /// Ends all connections, after what is under way.
+    pub async fn close(&self) {
+        self.db.close().await;
+    }
+}
