@@ -6,6 +6,7 @@
 pub mod config;
 pub mod identity;
 pub mod info;
+pub mod transport;
 
 use libp2p::{PeerId, StreamProtocol};
 use sha2::Digest as _;
@@ -14,6 +15,7 @@ pub use config::{ConfigError, HostConfig, NetworkSecret, NodeConfig};
 pub use identity::{Identity, IdentityError};
 pub use info::{INFO_PROTOCOL, InfoRequest, InfoResponse, Neighbour, Refusal, Vitals};
 pub use p2ppool_model::consistency::Key;
+pub use transport::{Transport, TransportSettings, transport};
 
 /// Protocol version that a node of this namespace tells by identify.
 pub fn identify_protocol(namespace: &str) -> String {
