@@ -5,3 +5,5 @@
 pub mod config;
 pub mod engine;
 pub mod events;
+pub mod folders;
+pub mod secrets;
