@@ -6,11 +6,19 @@
 mod db;
 mod error;
 mod page;
+mod schedule;
 mod settings;
+mod task;
+mod task_line;
+mod task_run;
 mod text;
 
 pub use error::{Result, StoreError};
 pub use page::{Listed, Order, PAGE_MAX, Page};
+pub use schedule::Schedule;
+pub use task::{TaskFilter, TaskHostFilter};
+pub use task_line::{Admission, Admitted, Claimed, Held, InLine, NewTask, NewTaskHost, Starts};
+pub use task_run::{HostWrite, LastStep, StepResult, StepWrite, TaskBatch, TaskProgress};
 
 /// The database; cheap to clone.
 #[derive(Debug, Clone)]
