@@ -1,0 +1,1286 @@
+#!/bin/sh
+# The program that p2ppool runs on a host. POSIX sh (dash, busybox ash, bash), no root.
+#
+#   sh host.sh serve INSTALL_PATH              answers requests of the manager on stdin
+#   sh host.sh STEP INSTALL_PATH [KEY=VALUE…]  one step, for a person:
+#       status start stop restart remove usage activate receive configure logs data
+#   sh host.sh supervise|node|log INSTALL_PATH started by the steps themselves
+#
+# Below INSTALL_PATH: releases/DIGEST/, current, previous (text: a digest), shared/ (the working
+# folder of the node: identity, data, config/), logs/, run/, and the mark .p2ppool.
+# In run/, a process is known by "PID START BOOT": its id, its start time in clock ticks
+# (/proc/PID/stat) and the id of this boot; only a process that still matches is ever signalled.
+#
+# run/wanted      run or stop; the supervisor obeys
+# run/node        the node process; run/ready is equal to it once the node was ready
+# run/package     digest that the node was started from; run/stale: its files changed since
+# run/restarts    how often the supervisor restarted it; run/exit: how it ended last
+# run/steps.lock, run/supervisor.lock   see lock()
+#
+# Answers are one line of JSON each; causes are the names of the manager's `Cause`.
+
+# shellcheck disable=SC2317 # steps are called by their names
+# shellcheck disable=SC2015 # A && B || fail: fail ends the step
+# shellcheck disable=SC2069 # 2>&1 >file: the errors are wanted, the output goes to the file
+umask 077
+LC_ALL=C
+export LC_ALL
+
+# Limits; seconds and bytes. Tests make them smaller by the environment.
+READY_WAIT=${P2PPOOL_READY_WAIT:-15}
+STOP_WAIT=${P2PPOOL_STOP_WAIT:-10}
+LOCK_WAIT=${P2PPOOL_LOCK_WAIT:-5}
+BACKOFF_MAX=${P2PPOOL_BACKOFF_MAX:-60}
+STEADY_AFTER=${P2PPOOL_STEADY_AFTER:-60}
+LOG_BYTES=${P2PPOOL_LOG_BYTES:-10485760}
+LOG_FILES=7
+PACKAGE_MAX=1073741824
+CONFIG_MAX=1048576
+FETCH_MAX=1073741824
+DATA_FILES_MAX=10000
+MESSAGE_MAX=3000
+
+D=\"
+NL="
+"
+OUT=
+NAP=
+EXACT=
+BOOT=
+
+# ---------------------------------------------------------------- answers
+
+# quote TEXT: Q becomes TEXT as a JSON string of printable ASCII. What is not UTF-8 is dropped.
+quote() {
+  case $1 in
+    *[!A-Za-z0-9\ _./:=+,@%~-]*) Q=$D$(printf "%s" "$1" | quote_bytes)$D ;;
+    *) Q=$D$1$D ;;
+  esac
+}
+
+quote_bytes() {
+  if ! command -v awk >/dev/null || ! command -v od >/dev/null; then
+    tr -cd "A-Za-z0-9 _./:=+,@%~;()[]-"
+    return
+  fi
+  od -An -v -tu1 | awk '
+    function unit(n) { printf "%cu%04x", 92, n }
+    function put(n) {
+      if (n > 65535) { n -= 65536; unit(55296 + int(n / 1024)); unit(56320 + n % 1024) }
+      else if (n < 32 || n > 126 || n == 34 || n == 92) unit(n)
+      else printf "%c", n
+    }
+    { for (i = 1; i <= NF; i++) {
+        b = $i + 0
+        if (left > 0 && b >= 128 && b < 192) {
+          code = code * 64 + b - 128
+          if (--left == 0 && code >= least && code < 1114112 && (code < 55296 || code > 57343)) put(code)
+          continue
+        }
+        left = 0
+        if (b < 128) put(b)
+        else if (b >= 194 && b < 224) { left = 1; code = b - 192; least = 128 }
+        else if (b >= 224 && b < 240) { left = 2; code = b - 224; least = 2048 }
+        else if (b >= 240 && b < 245) { left = 3; code = b - 240; least = 65536 }
+    } }'
+}
+
+raw() { OUT=$OUT,$D$1$D:${2:-null}; }
+
+text() {
+  if [ -n "$2" ]; then quote "$2"; raw "$1" "$Q"; else raw "$1" null; fi
+}
+
+answer() {
+  printf "%s\n" "{${D}step${D}:$D$STEP$D,${D}ok${D}:true$OUT}" >&3
+  OUT=
+}
+
+# fail CAUSE MESSAGE: answers and ends the step.
+fail() {
+  _message=$2
+  [ "${#_message}" -le "$MESSAGE_MAX" ] || _message=$(printf "%s" "$_message" | tail -c "$MESSAGE_MAX")
+  quote "$_message"
+  printf "%s\n" "{${D}step${D}:$D$STEP$D,${D}ok${D}:false,${D}cause${D}:$D$1$D,${D}message${D}:$Q}" >&3
+  exit 1
+}
+
+# fail_io WHAT ERROR: finds the cause in what a program said.
+fail_io() {
+  case $2 in
+    *"o space left"* | *"uota exceeded"*) fail disk_full "$1: $2" ;;
+    *"ead-only file system"*) fail read_only "$1: $2" ;;
+    *"ermission denied"* | *"peration not permitted"*) fail permission_denied "$1: $2" ;;
+  esac
+  if free_kib && [ "$FREE_KIB" -lt 64 ]; then fail disk_full "$1: no space left ($2)"; fi
+  fail other "$1: $2"
+}
+
+need() {
+  for _tool in "$@"; do
+    command -v "$_tool" >/dev/null || fail missing_tool "$_tool is not installed (PATH=$PATH)"
+  done
+}
+
+# free_kib: FREE_KIB is the free space under the install path, or of its nearest parent that is there.
+free_kib() {
+  _at=$ROOT
+  while [ ! -d "$_at" ]; do
+    _at=${_at%/*}
+    [ -n "$_at" ] || _at=/
+  done
+  # shellcheck disable=SC2046 # the numbers are words
+  set -- $(df -Pk "$_at" 2>/dev/null | tail -n 1)
+  FREE_KIB=${4-}
+  case $FREE_KIB in "" | *[!0-9]*) return 1 ;; esac
+}
+
+# ---------------------------------------------------------------- files and time
+
+# line_of FILE: LINE is its first line, empty when there is none.
+line_of() {
+  LINE=
+  [ -f "$1" ] && IFS= read -r LINE <"$1"
+  :
+}
+
+# put FILE TEXT: replaces it by rename.
+put() {
+  _error=$({ printf "%s\n" "$2" >"$1.new" && mv -f "$1.new" "$1"; } 2>&1) || fail_io "write $1" "$_error"
+}
+
+now() {
+  read -r NOW _ </proc/uptime
+  NOW=${NOW%%.*}
+}
+
+# nap: about a tenth of a second, or a second where sleep knows no fractions.
+nap() {
+  if [ -z "$NAP" ]; then
+    NAP=0.1
+    sleep 0.1 2>/dev/null && return
+    NAP=1
+  fi
+  sleep "$NAP"
+}
+
+is_digest() {
+  case $1 in "" | *[!0-9a-f]*) return 1 ;; esac
+  [ "${#1}" -eq 64 ]
+}
+
+is_number() {
+  case $1 in "" | *[!0-9]* | ?????????????*) return 1 ;; esac
+}
+
+# ---------------------------------------------------------------- processes
+
+# process PID: START, STATE, GROUP of a process.
+process() {
+  START='' STATE='' GROUP=''
+  [ -r "/proc/$1/stat" ] || return 1
+  { IFS= read -r _stat <"/proc/$1/stat"; } 2>/dev/null || return 1
+  # the name in parentheses may hold anything
+  # shellcheck disable=SC2086 # numbers and one letter
+  set -- ${_stat##*) }
+  STATE=${1-} GROUP=${3-} START=${20-}
+  TICKS=$((${12:-0} + ${13:-0}))
+  [ -n "$START" ]
+}
+
+# boot: BOOT is the id of this boot.
+boot() {
+  line_of /proc/sys/kernel/random/boot_id
+  BOOT=${LINE:-unknown}
+}
+
+# record_of PID: RECORD of a process that runs.
+record_of() {
+  RECORD=
+  process "$1" && RECORD="$1 $START $BOOT"
+}
+
+# alive RECORD: that very process runs; PID is its id.
+alive() {
+  # shellcheck disable=SC2086 # three words
+  set -- $1
+  PID=${1-}
+  [ "$#" -eq 3 ] && [ "$3" = "$BOOT" ] && process "$1" && [ "$START" = "$2" ] || return 1
+  case $STATE in Z | X) return 1 ;; esac
+}
+
+# signal RECORD NAME: to the process. signal_group: to its whole group, when it leads one.
+signal() {
+  alive "$1" && kill -s "$2" "$PID" 2>/dev/null
+}
+
+signal_group() {
+  alive "$1" || return 1
+  if [ "$GROUP" = "$PID" ]; then kill "-$2" "-$PID" 2>/dev/null; else kill -s "$2" "$PID" 2>/dev/null; fi
+}
+
+# gone RECORD SECONDS: waits for its end.
+gone() {
+  now
+  _until=$((NOW + $2))
+  while alive "$1"; do
+    [ "$NOW" -lt "$_until" ] || return 1
+    nap
+    now
+  done
+}
+
+# ---------------------------------------------------------------- locks
+
+# A lock is a folder of numbered files; the one with the highest number counts: it holds the record
+# of its holder, or "free". Who finds it free, or its holder dead, creates the next number, which
+# only one can (O_EXCL). The highest file is never deleted, so nobody can win twice.
+
+# highest FOLDER: TOP is the number, LINE its content.
+highest() {
+  TOP=0 LINE=''
+  for _file in "$1"/*; do
+    case ${_file##*/} in *[!0-9]*) continue ;; esac
+    [ "${_file##*/}" -gt "$TOP" ] && TOP=${_file##*/}
+  done
+  [ "$TOP" -eq 0 ] || line_of "$1/$TOP"
+}
+
+# try_lock FOLDER: 0 it is ours, 1 held by the living PID.
+try_lock() {
+  record_of "$$" || fail other "/proc/$$/stat can't be read; is /proc mounted?"
+  _mine=$RECORD
+  [ -d "$1" ] || _error=$(mkdir -p "$1" 2>&1) || fail_io "create $1" "$_error"
+  _empty=0
+  while :; do
+    highest "$1"
+    _before=$TOP
+    if [ "$TOP" -gt 0 ] && [ -z "$LINE" ] && [ "$_empty" -lt 20 ]; then
+      # created and not written yet; its creator has two seconds
+      _empty=$((_empty + 1))
+      nap
+      continue
+    fi
+    if alive "$LINE"; then return 1; fi
+    _next=$((TOP + 1))
+    set -C
+    if { printf "%s\n" "$_mine" >"$1/$_next"; } 2>/dev/null; then
+      set +C
+      highest "$1"
+      if [ "$TOP" -gt "$_next" ]; then
+        rm -f "$1/$_next"
+        continue
+      fi
+      line_of "$1/$_before"
+      if [ "$_before" -gt 0 ] && alive "$LINE"; then
+        rm -f "$1/$_next"
+        return 1
+      fi
+      [ "$((_next % 16))" -ne 0 ] || trim_lock "$1" "$_next"
+      return 0
+    fi
+    set +C
+    if [ ! -e "$1/$_next" ]; then
+      _error=$({ printf "%s\n" "$_mine" >"$1/$_next"; } 2>&1) || fail_io "lock $1" "$_error"
+    fi
+  done
+}
+
+trim_lock() {
+  for _file in "$1"/*; do
+    [ "${_file##*/}" -ge "$2" ] || rm -f "$_file"
+  done
+}
+
+# take_lock: the lock of the steps that change something; waits a little for its holder.
+take_lock() {
+  now
+  _give_up=$((NOW + LOCK_WAIT))
+  until try_lock "$ROOT/run/steps.lock"; do
+    now
+    [ "$NOW" -lt "$_give_up" ] || fail busy "another step is under way on $ROOT: process $PID holds its lock"
+    nap
+  done
+}
+
+# free_lock FOLDER: if this process holds it.
+free_lock() {
+  [ -d "$1" ] || return 0
+  highest "$1"
+  record_of "$$"
+  if [ -n "$RECORD" ] && [ "$LINE" = "$RECORD" ]; then printf "free\n" >"$1/$TOP"; fi
+}
+
+# ---------------------------------------------------------------- the install path
+
+# set_root PATH: ROOT, or ROOT_ERROR.
+set_root() {
+  ROOT_ERROR=
+  ROOT=$1
+  # shellcheck disable=SC2088 # it is expanded here
+  case $ROOT in
+    "~/"*) ROOT=${HOME%/}/${ROOT#??} ;;
+  esac
+  while :; do
+    case $ROOT in
+      ?*/) ROOT=${ROOT%/} ;;
+      *) break ;;
+    esac
+  done
+  case $ROOT in
+    "") ROOT_ERROR="the install path is empty" ;;
+    *"$NL"*) ROOT_ERROR="the install path holds a line break" ;;
+    /*) ;;
+    *) ROOT_ERROR="the install path $1 must begin with / or ~/" ;;
+  esac
+  case $ROOT/ in
+    */./* | */../* | *//*) ROOT_ERROR="the install path $1 holds . or .. or an empty part" ;;
+  esac
+  case $ROOT in
+    / | /bin | /boot | /dev | /etc | /home | /lib | /lib64 | /media | /mnt | /opt | /proc | /root | /run | /sbin | /srv | /sys | /tmp | /usr | /usr/local | /var | /var/lib | /var/tmp | "${HOME%/}")
+      ROOT_ERROR="the install path $1 is a folder of the system or of the user; choose one below it"
+      ;;
+  esac
+}
+
+# layout: makes the folders; refuses to mix with what others made.
+layout() {
+  if [ ! -e "$ROOT/.p2ppool" ]; then
+    for _name in releases current previous shared logs run; do
+      if [ ! -e "$ROOT/$_name" ] || [ -e "$ROOT/.p2ppool" ]; then continue; fi
+      fail other "$ROOT/$_name is there already and was not made by p2ppool; choose another install path"
+    done
+    _error=$(mkdir -p "$ROOT" 2>&1) || fail_io "create $ROOT" "$_error"
+    _error=$({ echo "This folder belongs to p2ppool." >"$ROOT/.p2ppool"; } 2>&1) || fail_io "write into $ROOT" "$_error"
+  fi
+  [ -d "$ROOT/releases" ] && [ -d "$ROOT/shared/config" ] && [ -d "$ROOT/logs" ] && [ -d "$ROOT/run" ] && return
+  _error=$(mkdir -p "$ROOT/releases" "$ROOT/shared/config" "$ROOT/logs" "$ROOT/run" 2>&1) ||
+    fail_io "create folders in $ROOT" "$_error"
+}
+
+installed() { [ -e "$ROOT/.p2ppool" ] && [ -d "$ROOT/run" ]; }
+
+# clean_parts: deletes what cut uploads left. A part is named ….PID-START.part; mine: only this process's.
+clean_parts() {
+  for _part in "$ROOT"/releases/*.part "$ROOT"/run/*.part; do
+    [ -e "$_part" ] || continue
+    _owner=${_part%.part}
+    _owner=${_owner##*.}
+    if [ "${1-}" = mine ]; then
+      record_of "$$"
+      [ "$RECORD" = "${_owner%-*} ${_owner#*-} $BOOT" ] || continue
+    elif alive "${_owner%-*} ${_owner#*-} $BOOT"; then
+      continue
+    fi
+    rm -rf "$_part"
+  done
+}
+
+# part_name: PART is a suffix for files that end with this process.
+part_name() {
+  record_of "$$"
+  _rest=${RECORD#* }
+  PART=$$-${_rest%% *}.part
+}
+
+# look: what is there: CURRENT PREVIOUS WANTED, SUPERVISOR and NODE (records of living ones), STATE_NAME.
+look() {
+  line_of "$ROOT/current"
+  CURRENT=$LINE
+  line_of "$ROOT/previous"
+  PREVIOUS=$LINE
+  line_of "$ROOT/run/wanted"
+  WANTED=$LINE
+  SUPERVISOR='' NODE='' NODE_PID='' SUPERVISOR_PID=''
+  if [ -d "$ROOT/run/supervisor.lock" ]; then
+    highest "$ROOT/run/supervisor.lock"
+    if alive "$LINE"; then SUPERVISOR=$LINE SUPERVISOR_PID=$PID; fi
+  fi
+  line_of "$ROOT/run/node"
+  if alive "$LINE"; then NODE=$LINE NODE_PID=$PID; fi
+  line_of "$ROOT/run/package"
+  RUNNING=${NODE:+$LINE}
+  STATE_NAME=none
+  [ -z "$CURRENT" ] || STATE_NAME=stopped
+  [ -z "$SUPERVISOR" ] || STATE_NAME=starting
+  if [ -n "$NODE" ]; then
+    STATE_NAME=starting
+    line_of "$ROOT/run/ready"
+    if [ "$LINE" = "$NODE" ] || try_ready; then STATE_NAME=running; fi
+  fi
+}
+
+# try_ready: asks the package whether the node is up, and remembers a yes.
+try_ready() {
+  _release=$ROOT/releases/$RUNNING
+  if [ -f "$_release/ready" ]; then
+    (
+      RELEASE=$_release SHARED=$ROOT/shared LOGS=$ROOT/logs PACKAGE=$RUNNING
+      export RELEASE SHARED LOGS PACKAGE NODE_PID
+      cd "$SHARED" && exec sh "$RELEASE/ready"
+    ) </dev/null >&2 3>&- || return 1
+  fi
+  alive "$NODE" || return 1
+  { printf "%s\n" "$NODE" >"$ROOT/run/ready"; } 2>/dev/null || :
+}
+
+# ---------------------------------------------------------------- steps: what is there
+
+step_status() {
+  look
+  _list=
+  for _release in "$ROOT"/releases/*; do
+    is_digest "${_release##*/}" && _list=$_list,$D${_release##*/}$D
+  done
+  raw installed "[${_list#,}]"
+  is_digest "$CURRENT" || CURRENT=
+  is_digest "$PREVIOUS" || PREVIOUS=
+  is_digest "$RUNNING" || RUNNING=
+  text current "$CURRENT"
+  text previous "$PREVIOUS"
+  text state "$STATE_NAME"
+  case $WANTED in run | stop) text wanted "$WANTED" ;; *) raw wanted null ;; esac
+  raw pid "$NODE_PID"
+  raw supervisor "$SUPERVISOR_PID"
+  text package "$RUNNING"
+  if [ -e "$ROOT/run/stale" ]; then raw stale true; else raw stale false; fi
+  line_of "$ROOT/run/restarts"
+  is_number "$LINE" || LINE=0
+  raw restarts "$LINE"
+  line_of "$ROOT/run/exit"
+  text last_exit "$LINE"
+  LINE=
+  [ -z "$NODE" ] || line_of "$ROOT/shared/node.json"
+  # one object in one line, else it would break the answer
+  case $LINE in
+    "{"*[[:cntrl:]]*) LINE= ;;
+    "{"*"}") [ "${#LINE}" -le 8192 ] || LINE= ;;
+    *) LINE= ;;
+  esac
+  raw node "$LINE"
+  answer
+}
+
+step_usage() {
+  line_of "$ROOT/run/node"
+  if alive "$LINE"; then
+    _memory=
+    { while read -r _key _value _; do
+      if [ "$_key" = VmRSS: ]; then
+        _memory=$((_value * 1024))
+        break
+      fi
+    done <"/proc/$PID/status"; } 2>/dev/null
+    # USER_HZ is 100 on every Linux architecture that matters here
+    read -r _up _ </proc/uptime
+    _node="${D}rss$D:${_memory:-null},${D}cpu_s$D:$((TICKS / 100)).$((TICKS / 10 % 10))"
+    raw node "{$_node,${D}uptime_s$D:$((${_up%%.*} - START / 100))}"
+  else
+    raw node null
+  fi
+  _total='' _available=''
+  while read -r _key _value _; do
+    case $_key in
+      MemTotal:) _total=$((_value * 1024)) ;;
+      MemAvailable:) _available=$((_value * 1024)) && break ;;
+      Buffers:) break ;;
+    esac
+  done </proc/meminfo
+  raw memory_total "$_total"
+  raw memory_available "$_available"
+  read -r _load _ </proc/loadavg
+  raw load "$_load"
+  free_kib || FREE_KIB=
+  raw disk_free "${FREE_KIB:+$((FREE_KIB * 1024))}"
+  read -r _up _ </proc/uptime
+  raw uptime_s "${_up%%.*}"
+  _cores=0
+  for _cpu in /sys/devices/system/cpu/cpu[0-9]*; do
+    line_of "$_cpu/online"
+    [ -d "$_cpu" ] && [ "$LINE" != 0 ] && _cores=$((_cores + 1))
+  done
+  [ "$_cores" -gt 0 ] || _cores=$(nproc 2>/dev/null)
+  raw cores "$_cores"
+  answer
+}
+
+# ---------------------------------------------------------------- steps: putting files there
+
+# take SIZE FILE: exactly SIZE bytes from stdin, and not one more. 1: TAKE_ERROR (all bytes were read), 2: cut.
+take() {
+  need dd
+  if [ -z "$EXACT" ]; then
+    EXACT=slow
+    dd if=/dev/null of=/dev/null iflag=fullblock count=0 2>/dev/null && EXACT=full
+  fi
+  if [ "$EXACT" = slow ]; then
+    # dd reads a pipe byte by byte: correct, and slow
+    TAKE_ERROR=$(dd bs=1 count="$1" 2>&1 >"$2")
+    _status=$?
+    records
+    _done=$RECORDS
+  else
+    TAKE_ERROR=$(take_blocks 65536 "$(($1 / 65536))" "$2")
+    _status=$?
+    records
+    _done=$((RECORDS * 65536))
+    if [ "$_status" -eq 0 ] && [ "$_done" -eq "$(($1 - $1 % 65536))" ] && [ "$(($1 % 65536))" -gt 0 ]; then
+      TAKE_ERROR=$(dd bs="$(($1 % 65536))" count=1 iflag=fullblock 2>&1 >>"$2")
+      _status=$?
+      records
+      _done=$((_done + RECORDS * ($1 % 65536)))
+    fi
+  fi
+  if [ "$_status" -ne 0 ]; then
+    drain "$(($1 - _done))"
+    return 1
+  fi
+  [ "$_done" -eq "$1" ] || return 2
+}
+
+take_blocks() {
+  if [ "$2" -gt 0 ]; then
+    dd bs="$1" count="$2" iflag=fullblock 2>&1 >"$3"
+  else
+    : >"$3" && echo 0+0
+  fi 2>&1
+}
+
+# records: RECORDS is the number of whole blocks that dd says it read, in TAKE_ERROR.
+records() {
+  RECORDS=0
+  _rest=$TAKE_ERROR
+  while [ -n "$_rest" ]; do
+    _first=${_rest%%"$NL"*}
+    case $_first in
+      [0-9]*+[0-9]*)
+        RECORDS=${_first%%+*}
+        return
+        ;;
+    esac
+    case $_rest in *"$NL"*) _rest=${_rest#*"$NL"} ;; *) _rest= ;; esac
+  done
+}
+
+drain() {
+  if [ "$EXACT" = full ]; then
+    [ "$1" -lt 65536 ] || dd bs=65536 count="$(($1 / 65536))" iflag=fullblock of=/dev/null 2>/dev/null
+    [ "$(($1 % 65536))" -eq 0 ] || dd bs="$(($1 % 65536))" count=1 iflag=fullblock of=/dev/null 2>/dev/null
+  else
+    dd bs=1 count="$1" of=/dev/null 2>/dev/null
+  fi
+}
+
+go() { printf "%s\n" "{${D}step${D}:$D$STEP$D,${D}go${D}:true}" >&3; }
+
+# receive_file WHAT SIZE FILE: go, then the payload.
+receive_file() {
+  go
+  take "$2" "$3"
+  case $? in
+    1) fail_io "receive $1" "$TAKE_ERROR" ;;
+    2) fail connection_lost "the connection ended in the middle of $1" ;;
+  esac
+}
+
+# sum_of FILE: SUM is its SHA-256.
+sum_of() {
+  if command -v sha256sum >/dev/null; then SUM=$(sha256sum <"$1")
+  elif command -v shasum >/dev/null; then SUM=$(shasum -a 256 <"$1")
+  elif command -v openssl >/dev/null; then SUM=$(openssl dgst -sha256 -r <"$1")
+  else SUM=$(busybox sha256sum <"$1"); fi
+  SUM=${SUM%% *}
+}
+
+has_sum_tool() {
+  command -v sha256sum >/dev/null || command -v shasum >/dev/null || command -v openssl >/dev/null ||
+    command -v busybox >/dev/null
+}
+
+check_arch() {
+  [ -f "$1/arch" ] || return 0
+  line_of "$1/arch"
+  [ -n "$ARCH" ] || ARCH=$(uname -m)
+  [ "$LINE" = "$ARCH" ] || fail wrong_architecture "the package is for $LINE and this machine is $ARCH"
+}
+
+step_receive() {
+  is_digest "$ARG_digest" || fail other "receive needs digest=<64 hex digits>"
+  is_number "$ARG_size" && [ "$ARG_size" -gt 0 ] && [ "$ARG_size" -le "$PACKAGE_MAX" ] ||
+    fail other "receive needs size=<bytes>, at most $PACKAGE_MAX"
+  _release=$ROOT/releases/$ARG_digest
+  if [ -d "$_release" ] && installed; then
+    clean_parts
+    raw changed false
+    raw unchanged true
+    answer
+    return
+  fi
+  need tar gzip dd mkdir mv rm
+  has_sum_tool || fail missing_tool "sha256sum is not installed, nor shasum, openssl or busybox (PATH=$PATH)"
+  layout
+  clean_parts
+  is_number "$ARG_unpacked" || ARG_unpacked=$ARG_size
+  _kib=$(((ARG_size + ARG_unpacked) / 1024 + 64))
+  if free_kib && [ "$FREE_KIB" -lt "$_kib" ]; then
+    fail disk_full "receive the package into $ROOT: $_kib KiB are needed and $FREE_KIB KiB are free"
+  fi
+  part_name
+  _part=$ROOT/releases/$ARG_digest.$PART
+  _error=$(mkdir "$_part" "$_part/tree" 2>&1) || fail_io "create $_part" "$_error"
+  receive_file "the package" "$ARG_size" "$_part/tgz"
+  sum_of "$_part/tgz"
+  [ "$SUM" = "$ARG_digest" ] || fail digest_mismatch "the package should be $ARG_digest and what arrived is $SUM"
+  # -o: files belong to this user, whoever packed them
+  _error=$(tar -xzof "$_part/tgz" -C "$_part/tree" 2>&1) || fail_io "unpack the package in $ROOT" "$_error"
+  [ -f "$_part/tree/run" ] || fail other "the package holds no file named run"
+  check_arch "$_part/tree"
+  take_lock
+  if [ -d "$_release" ]; then
+    raw changed false
+  else
+    _error=$(mv "$_part/tree" "$_release" 2>&1) || fail_io "create $_release" "$_error"
+    raw changed true
+  fi
+  rm -rf "$_part"
+  answer
+}
+
+step_configure() {
+  case $ARG_name in
+    "" | .* | *[!A-Za-z0-9._-]*) fail other "configure needs name=<plain file name>" ;;
+  esac
+  is_number "$ARG_size" && [ "$ARG_size" -le "$CONFIG_MAX" ] ||
+    fail other "configure needs size=<bytes>, at most $CONFIG_MAX"
+  need dd mv cat
+  layout
+  _file=$ROOT/shared/config/$ARG_name
+  if is_digest "$ARG_digest" && [ -f "$_file" ] && has_sum_tool; then
+    sum_of "$_file"
+    if [ "$SUM" = "$ARG_digest" ]; then
+      raw changed false
+      raw unchanged true
+      answer
+      return
+    fi
+  fi
+  part_name
+  _part=$ROOT/run/config.$PART
+  receive_file "$ARG_name" "$ARG_size" "$_part"
+  take_lock
+  # the dot keeps line breaks at the end
+  if [ -f "$_file" ] && [ "$(cat "$_file" && echo .)" = "$(cat "$_part" && echo .)" ]; then
+    rm -f "$_part"
+    raw changed false
+  else
+    : >"$ROOT/run/stale" || fail_io "write $ROOT/run/stale" "failed"
+    _error=$(mv -f "$_part" "$_file" 2>&1) || fail_io "write $_file" "$_error"
+    raw changed true
+  fi
+  answer
+}
+
+step_activate() {
+  is_digest "$ARG_digest" || fail other "activate needs digest=<64 hex digits>"
+  installed && [ -d "$ROOT/releases/$ARG_digest" ] || fail not_installed "release $ARG_digest is not in $ROOT/releases"
+  take_lock
+  line_of "$ROOT/current"
+  if [ "$LINE" = "$ARG_digest" ]; then
+    raw changed false
+  else
+    [ -z "$LINE" ] || put "$ROOT/previous" "$LINE"
+    put "$ROOT/current" "$ARG_digest"
+    raw changed true
+  fi
+  line_of "$ROOT/previous"
+  _previous=$LINE
+  line_of "$ROOT/run/package"
+  for _release in "$ROOT"/releases/*; do
+    is_digest "${_release##*/}" || continue
+    case ${_release##*/} in
+      "$ARG_digest" | "$_previous" | "$LINE") ;;
+      *) rm -rf "$_release" ;;
+    esac
+  done
+  answer
+}
+
+# ---------------------------------------------------------------- steps: the node's life
+
+# halt: ends supervisor and node; CHANGED tells whether there was one.
+halt() {
+  CHANGED=false
+  look
+  [ "$WANTED" = stop ] || put "$ROOT/run/wanted" stop
+  if [ -n "$SUPERVISOR" ]; then
+    CHANGED=true
+    signal "$SUPERVISOR" TERM
+    gone "$SUPERVISOR" $((STOP_WAIT + 3)) || signal "$SUPERVISOR" KILL
+    gone "$SUPERVISOR" 2 || fail stop_failed "the supervisor, process $SUPERVISOR_PID, did not end"
+  fi
+  # one whose supervisor was killed
+  line_of "$ROOT/run/node"
+  NODE=$LINE
+  if alive "$NODE"; then
+    CHANGED=true
+    stop_signal
+    signal "$NODE" "$SIGNAL"
+    gone "$NODE" "$STOP_WAIT" || signal_group "$NODE" KILL
+    gone "$NODE" 2 || fail stop_failed "the node, process ${NODE%% *}, did not end after KILL"
+  fi
+  rm -f "$ROOT/run/node" "$ROOT/run/ready" "$ROOT/run/package"
+}
+
+# stop_signal: SIGNAL that the running package wants.
+stop_signal() {
+  line_of "$ROOT/run/package"
+  line_of "$ROOT/releases/$LINE/stop_signal"
+  case $LINE in INT | HUP | QUIT | USR1 | USR2) SIGNAL=$LINE ;; *) SIGNAL=TERM ;; esac
+}
+
+# check_ports RELEASE: nobody else listens where the node will.
+check_ports() {
+  _ports=$ROOT/shared/config/ports
+  [ -f "$_ports" ] || _ports=$1/ports
+  [ -f "$_ports" ] && command -v grep >/dev/null || return 0
+  while read -r _protocol _address _port _; do
+    is_number "$_port" || continue
+    case $_protocol in tcp) _state=0A ;; udp) _state=07 ;; *) continue ;; esac
+    _hex=$(printf "%04X" "$_port")
+    _found=$(grep -h "^ *[0-9]*: [0-9A-F]*:$_hex [0-9A-F]*:[0-9A-F]* $_state " \
+      "/proc/net/$_protocol" "/proc/net/${_protocol}6" 2>/dev/null) || continue
+    _want=$(address_hex "$_address")
+    for _word in $_found; do
+      case $_word in
+        *:"$_hex")
+          if overlaps "$_want" "${_word%:*}"; then
+            fail port_in_use "$_protocol port $_port at $_address is taken by another process"
+          fi
+          ;;
+      esac
+    done
+  done <"$_ports"
+}
+
+# address_hex ADDRESS: as /proc/net writes it (little-endian words); v6 addresses only roughly.
+address_hex() {
+  case $1 in
+    *:*) case $1 in :: | "[::]") echo 00000000000000000000000000000000 ;; *) echo v6 ;; esac ;;
+    *[!0-9.]* | "") echo 00000000 ;;
+    *)
+      _ifs=$IFS
+      IFS=.
+      # shellcheck disable=SC2086 # four numbers
+      set -- $1
+      IFS=$_ifs
+      printf "%02X%02X%02X%02X" "${4:-0}" "${3:-0}" "${2:-0}" "${1:-0}"
+      ;;
+  esac
+}
+
+# overlaps WANT HAVE: both can't be bound at once. A v6 wildcard takes the v4 port, too, unless told otherwise.
+overlaps() {
+  case $1:$2 in
+    00000000:???????? | ????????:00000000 | ????????:00000000000000000000000000000000) ;;
+    ????????:0000000000000000FFFF0000????????) [ "$1" = 00000000 ] || [ "$2" = "0000000000000000FFFF0000$1" ] ;;
+    00000000000000000000000000000000:????????????????????????????????) ;;
+    v6:00000000000000000000000000000000) ;;
+    *) [ "$1" = "$2" ] ;;
+  esac
+}
+
+# begin: makes the current release run with the present files; CHANGED.
+begin() {
+  look
+  _release=$ROOT/releases/$CURRENT
+  [ -n "$CURRENT" ] && [ -f "$_release/run" ] || fail not_installed "no release is active in $ROOT"
+  if [ -n "$SUPERVISOR" ] && [ -n "$NODE" ] && [ "$RUNNING" = "$CURRENT" ] && [ ! -e "$ROOT/run/stale" ]; then
+    [ "$WANTED" = run ] || put "$ROOT/run/wanted" run
+    CHANGED=false
+    if [ "$STATE_NAME" != running ]; then
+      rm -f "$ROOT/run/exit"
+      wait_ready
+    fi
+    return
+  fi
+  if [ -n "$SUPERVISOR$NODE" ]; then halt; fi
+  check_arch "$_release"
+  check_ports "$_release"
+  rm -f "$ROOT/run/node" "$ROOT/run/ready" "$ROOT/run/exit"
+  echo 0 >"$ROOT/run/restarts" || fail_io "write $ROOT/run/restarts" failed
+  put "$ROOT/run/wanted" run
+  launch "$_release/host.sh"
+  CHANGED=true
+  wait_ready
+}
+
+# launch SCRIPT: supervisor and logger, in sessions of their own, holding nothing of this one.
+launch() {
+  _script=$1
+  _setsid=setsid
+  command -v setsid >/dev/null || _setsid=
+  (
+    [ -n "$_setsid" ] || trap "" HUP
+    cd / || exit 1
+    exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
+    $_setsid sh "$_script" supervise "$ROOT" 2>&1 | $_setsid sh "$_script" log "$ROOT" >/dev/null 2>&1 &
+  ) </dev/null >/dev/null 2>&1
+}
+
+# wait_ready: until the node says so; a node that ended, or no supervisor, is a failure.
+wait_ready() {
+  now
+  _began=$NOW
+  while :; do
+    look
+    [ "$STATE_NAME" != running ] || return 0
+    if [ -s "$ROOT/run/exit" ]; then
+      line_of "$ROOT/run/exit"
+      _how=$LINE
+      halt
+      put "$ROOT/run/wanted" run
+      start_failed "the node ended right after its start ($_how)"
+    fi
+    now
+    if [ -z "$SUPERVISOR" ] && [ "$((NOW - _began))" -ge 3 ]; then start_failed "the supervisor did not start"; fi
+    if [ "$((NOW - _began))" -ge "$READY_WAIT" ]; then
+      start_failed "the node runs and was not ready after $READY_WAIT s; it was left running"
+    fi
+    nap
+  done
+}
+
+start_failed() {
+  _log=$(tail -n 20 "$ROOT/logs/node.log" 2>/dev/null | tail -c 2000)
+  case $_log in
+    *"Exec format error"* | *"annot execute binary file"*) fail wrong_architecture "$1: $_log" ;;
+    *"ddress already in use"* | *"ddress in use"* | *AddrInUse*) fail port_in_use "$1: $_log" ;;
+  esac
+  fail start_failed "$1; its log ends with:$NL$_log"
+}
+
+need_life() { need mv rm sleep tail wc date dd; }
+
+step_start() {
+  need_life
+  installed || fail not_installed "nothing is installed in $ROOT"
+  take_lock
+  begin
+  raw changed "$CHANGED"
+  raw pid "$NODE_PID"
+  answer
+}
+
+step_restart() {
+  need_life
+  installed || fail not_installed "nothing is installed in $ROOT"
+  take_lock
+  [ -s "$ROOT/current" ] || fail not_installed "no release is active in $ROOT"
+  halt
+  begin
+  raw changed true
+  raw pid "$NODE_PID"
+  answer
+}
+
+step_stop() {
+  CHANGED=false
+  if installed; then
+    need_life
+    take_lock
+    halt
+  fi
+  raw changed "$CHANGED"
+  answer
+}
+
+step_remove() {
+  if [ ! -e "$ROOT/.p2ppool" ]; then
+    raw changed false
+    answer
+    return
+  fi
+  need rm rmdir sleep
+  layout
+  take_lock
+  halt
+  for _try in 1 2 3; do
+    # the logger may just be ending
+    _error=$(cd "$ROOT" && rm -rf releases current current.new previous previous.new shared logs run 2>&1) && break
+    [ "$_try" -lt 3 ] || fail_io "delete $ROOT" "$_error"
+    nap
+  done
+  _error=$(rm -f "$ROOT/.p2ppool" 2>&1) || fail_io "delete $ROOT" "$_error"
+  # what others put there stays
+  rmdir "$ROOT" 2>/dev/null
+  raw changed true
+  if [ -d "$ROOT" ]; then raw left true; else raw left false; fi
+  answer
+}
+
+# ---------------------------------------------------------------- steps: fetching files
+
+# scratch: SCRATCH is a folder for an archive, on the install path or, when that is full, in TMPDIR.
+scratch() {
+  part_name
+  SCRATCH=$ROOT/run/fetch.$PART
+  mkdir "$SCRATCH" 2>/dev/null && return
+  SCRATCH=${TMPDIR:-/tmp}/p2ppool.$PART
+  _error=$(mkdir "$SCRATCH" 2>&1) || fail_io "create a folder for the archive" "$_error"
+}
+
+# send FOLDER LIST: packs the files that LIST names and sends them.
+send() {
+  _error=$(tar -czf "$SCRATCH/tgz" -C "$1" -T "$2" 2>&1)
+  # 1: a file grew while it was read, which is fine
+  if [ "$?" -gt 1 ] || [ ! -s "$SCRATCH/tgz" ]; then
+    rm -rf "$SCRATCH"
+    fail_io "pack the files" "$_error"
+  fi
+  _size=$(wc -c <"$SCRATCH/tgz")
+  raw size "$((_size))"
+  raw truncated "$_truncated"
+  answer
+  cat "$SCRATCH/tgz" >&3
+  rm -rf "$SCRATCH"
+}
+
+limit() {
+  is_number "$ARG_max" || ARG_max=$FETCH_MAX
+  [ "$ARG_max" -le "$FETCH_MAX" ] || ARG_max=$FETCH_MAX
+}
+
+# The newest log comes first; of one that is larger than the limit, its end.
+step_logs() {
+  need tar gzip wc tail cat rm mkdir
+  installed || fail not_installed "nothing is installed in $ROOT"
+  limit
+  scratch
+  _left=$ARG_max _truncated=false
+  : >"$SCRATCH/list"
+  set --
+  for _log in "$ROOT"/logs/node-*.log; do
+    [ -f "$_log" ] && set -- "$_log" "$@"
+  done
+  _folder=$ROOT/logs
+  for _log in "$ROOT/logs/node.log" "$@"; do
+    [ -f "$_log" ] || continue
+    _size=$(wc -c <"$_log")
+    if [ "$_size" -gt "$_left" ]; then
+      _truncated=true
+      if [ -s "$SCRATCH/list" ]; then break; fi
+      mkdir "$SCRATCH/cut"
+      tail -c "$_left" "$_log" >"$SCRATCH/cut/${_log##*/}"
+      _folder=$SCRATCH/cut
+      _size=$_left
+    fi
+    printf "%s\n" "${_log##*/}" >>"$SCRATCH/list"
+    _left=$((_left - _size))
+    [ "$_folder" = "$ROOT/logs" ] || break
+  done
+  send "$_folder" "$SCRATCH/list"
+}
+
+# Result files below shared/; never keys, configs or what the node says of itself.
+step_data() {
+  need tar gzip wc find cat rm mkdir
+  installed || fail not_installed "nothing is installed in $ROOT"
+  limit
+  scratch
+  set -f
+  # shellcheck disable=SC2086 # the patterns are words
+  set -- ${ARG_patterns:-*.db}
+  set +f
+  _names=$#
+  while [ "$_names" -gt 0 ]; do
+    set -- "$@" -o -name "$1"
+    shift
+    _names=$((_names - 1))
+  done
+  shift
+  _left=$ARG_max _count=0 _truncated=false
+  : >"$SCRATCH/list"
+  cd "$ROOT/shared" || fail other "$ROOT/shared is missing"
+  find . -type f ! -path "./config/*" ! -name "identity*" ! -name "*.key" ! -name "*.pem" ! -name node.json \
+    ! -name "*$NL*" \( "$@" \) -exec wc -c {} + >"$SCRATCH/sizes" 2>/dev/null
+  while read -r _size _name; do
+    case $_name in ./*) ;; *) continue ;; esac
+    if [ "$_size" -gt "$_left" ] || [ "$_count" -ge "$DATA_FILES_MAX" ]; then
+      _truncated=true
+      continue
+    fi
+    _left=$((_left - _size)) _count=$((_count + 1))
+    printf "%s\n" "$_name" >>"$SCRATCH/list"
+  done <"$SCRATCH/sizes"
+  raw files "$_count"
+  send "$ROOT/shared" "$SCRATCH/list"
+}
+
+# ---------------------------------------------------------------- the supervisor, the node, the logger
+
+say() { printf "%s\n" "p2ppool: $*"; }
+
+# Keeps one node running while run/wanted says so. A second one on the same path ends at once.
+supervise() {
+  STOPPING='' CHILD=''
+  exec 3>&1
+  STEP=supervise
+  trap on_term TERM INT HUP
+  # without its logger, a line must not end it
+  trap : PIPE
+  if ! try_lock "$ROOT/run/supervisor.lock"; then
+    say "process $PID supervises this node already"
+    return
+  fi
+  end_orphan
+  _backoff=1 _restarts=0
+  while [ -z "$STOPPING" ]; do
+    line_of "$ROOT/run/wanted"
+    [ "$LINE" = run ] || break
+    line_of "$ROOT/current"
+    now
+    _started=$NOW
+    say "$(date "+%Y-%m-%d %H:%M:%S") starts $LINE"
+    # what a node that was killed said of itself
+    rm -f "$ROOT/shared/node.json"
+    run_node "$ROOT/releases/$LINE"
+    [ -z "$STOPPING" ] || break
+    now
+    [ "$((NOW - _started))" -lt "$STEADY_AFTER" ] || _backoff=1
+    _restarts=$((_restarts + 1))
+    echo "$_restarts" >"$ROOT/run/restarts"
+    say "the node ended after $((NOW - _started)) s ($HOW); next start in $_backoff s"
+    echo "$HOW" >"$ROOT/run/exit"
+    sleep "$_backoff" >/dev/null 2>&1 3>&- &
+    CHILD_RECORD='' CHILD=$!
+    wait "$CHILD"
+    CHILD=
+    _backoff=$((_backoff * 2))
+    [ "$_backoff" -le "$BACKOFF_MAX" ] || _backoff=$BACKOFF_MAX
+  done
+  say "stopped"
+  free_lock "$ROOT/run/supervisor.lock"
+}
+
+# on_term: passed on at once; a signal that comes just before `wait` would else be slept over.
+on_term() {
+  STOPPING=yes
+  [ -z "$CHILD" ] || kill -s "${SIGNAL:-TERM}" "$CHILD" 2>/dev/null
+}
+
+# run_node RELEASE: starts it and waits for its end; HOW it ended.
+run_node() {
+  line_of "$1/stop_signal"
+  case $LINE in INT | HUP | QUIT | USR1 | USR2) SIGNAL=$LINE ;; *) SIGNAL=TERM ;; esac
+  _setsid=setsid
+  command -v setsid >/dev/null || _setsid=
+  # own session: its signals reach neither the supervisor nor the logger
+  $_setsid sh "$1/host.sh" node "$ROOT" 3>&- &
+  CHILD=$!
+  # no child that was not waited for loses its id
+  record_of "$CHILD"
+  CHILD_RECORD=$RECORD
+  while [ -z "$STOPPING" ] && alive "$CHILD_RECORD"; do
+    wait "$CHILD"
+    _status=$?
+  done
+  if [ -n "$STOPPING" ] && alive "$CHILD_RECORD"; then
+    kill -s "$SIGNAL" "$CHILD" 2>/dev/null
+    if ! gone "$CHILD_RECORD" $((STOP_WAIT / 2)); then
+      signal "$CHILD_RECORD" TERM
+      gone "$CHILD_RECORD" $((STOP_WAIT - STOP_WAIT / 2)) || signal_group "$CHILD_RECORD" KILL
+      gone "$CHILD_RECORD" 2
+    fi
+  fi
+  wait "$CHILD" 2>/dev/null
+  _waited=$?
+  [ "$_waited" -eq 127 ] || _status=$_waited
+  # what it left in its group: while there is a group, no new process gets that id
+  if [ -n "$_setsid" ] && [ ! -d "/proc/$CHILD" ]; then kill -KILL "-$CHILD" 2>/dev/null; fi
+  HOW="status ${_status:-unknown}"
+  [ "${_status:-0}" -le 128 ] || HOW="signal $((_status - 128))"
+  CHILD='' SIGNAL=''
+}
+
+# end_orphan: a node whose supervisor was killed.
+end_orphan() {
+  line_of "$ROOT/run/node"
+  _orphan=$LINE
+  alive "$_orphan" || return 0
+  say "ends process $PID, a node without supervisor"
+  stop_signal
+  signal "$_orphan" "$SIGNAL"
+  gone "$_orphan" "$STOP_WAIT" || signal_group "$_orphan" KILL
+  gone "$_orphan" 2
+  SIGNAL=
+}
+
+# Becomes the node: writes its own record first, so there is none without one.
+become_node() {
+  exec 3>&1
+  STEP=node
+  record_of "$$" || fail other "/proc/$$/stat can't be read; is /proc mounted?"
+  line_of "$ROOT/current"
+  PACKAGE=$LINE RELEASE=$ROOT/releases/$LINE SHARED=$ROOT/shared LOGS=$ROOT/logs
+  echo "$PACKAGE" >"$ROOT/run/package"
+  rm -f "$ROOT/run/ready" "$ROOT/run/stale"
+  put "$ROOT/run/node" "$RECORD"
+  unset LC_ALL
+  export RELEASE SHARED LOGS PACKAGE
+  cd "$SHARED" || fail other "$SHARED is missing"
+  # shellcheck disable=SC3045 # every shell that this meets has it
+  ulimit -S -n "$(ulimit -H -n)" 2>/dev/null
+  exec 3>&-
+  line_of "$RELEASE/stop_signal"
+  # a shell starts background programs with INT ignored, and can't undo it
+  if [ "$LINE" = INT ] && env --default-signal=INT true 2>/dev/null; then
+    exec env --default-signal=INT sh "$RELEASE/run"
+  fi
+  exec sh "$RELEASE/run"
+}
+
+# Writes stdin to logs/node.log; a new file when it is full or the day ends. Keeps LOG_FILES old ones.
+log_lines() {
+  trap "" HUP INT TERM
+  _log=$ROOT/logs/node.log
+  _size=0
+  [ ! -f "$_log" ] || _size=$(wc -c <"$_log")
+  _batch=1 _day=$(date "+%Y%m%d")
+  while :; do
+    # few reads at once while little comes, so that the day's change is noticed
+    now
+    _began=$NOW
+    _room=$(((LOG_BYTES - _size) / 65536))
+    [ "$_room" -ge 1 ] || _room=1
+    [ "$_batch" -lt "$_room" ] && _room=$_batch
+    if ! _said=$(dd bs=65536 count="$_room" 2>&1 >>"$_log"); then
+      # a full disk must not stop the node: what can't be kept is dropped
+      _said=$(dd bs=65536 count=1 2>&1 >/dev/null)
+      _room=1
+    fi
+    # dd says "WHOLE+PART records in", the same for out, and "BYTES bytes …"
+    _reads=${_said%%"$NL"*}
+    _reads=${_reads%% *}
+    [ "$((${_reads%%+*} + ${_reads#*+}))" -eq "$_room" ] || return
+    _said=${_said##*"$NL"}
+    _size=$((_size + ${_said%% *}))
+    now
+    if [ "$NOW" -gt "$_began" ]; then _batch=1; elif [ "$_batch" -lt 128 ]; then _batch=$((_batch * 2)); fi
+    _today=$(date "+%Y%m%d")
+    if [ "$_size" -ge "$LOG_BYTES" ] || [ "$_today" != "$_day" ]; then
+      rotate
+      _day=$_today _size=0
+    fi
+  done
+}
+
+rotate() {
+  _stamp=$(date "+%Y%m%d-%H%M%S") _number=1000
+  while [ -e "$ROOT/logs/node-$_stamp-$_number.log" ]; do _number=$((_number + 1)); done
+  mv "$_log" "$ROOT/logs/node-$_stamp-$_number.log"
+  set -- "$ROOT"/logs/node-*.log
+  while [ "$#" -gt "$LOG_FILES" ]; do
+    rm -f "$1"
+    shift
+  done
+}
+
+# ---------------------------------------------------------------- requests
+
+# step NAME [KEY=VALUE…]: runs it apart, so that a failure ends only the step.
+step() {
+  (
+    STEP=$1
+    shift
+    exec 3>&1 1>&2
+    OUT='' ARG_digest='' ARG_size='' ARG_name='' ARG_max='' ARG_patterns='' ARG_unpacked=''
+    for _word in "$@"; do
+      case $_word in
+        digest=*) ARG_digest=${_word#*=} ;;
+        size=*) ARG_size=${_word#*=} ;;
+        name=*) ARG_name=${_word#*=} ;;
+        max=*) ARG_max=${_word#*=} ;;
+        patterns=*) ARG_patterns=${_word#*=} ;;
+        unpacked=*) ARG_unpacked=${_word#*=} ;;
+        wait=*) is_number "${_word#*=}" && READY_WAIT=${_word#*=} ;;
+      esac
+    done
+    [ -z "$ROOT_ERROR" ] || fail other "$ROOT_ERROR"
+    case $STEP in
+      status | usage | receive | configure | activate | start | restart | stop | remove | logs | data) "step_$STEP" ;;
+      *)
+        quote "$STEP"
+        STEP=unknown
+        fail other "the host script knows no step $Q"
+        ;;
+    esac
+  )
+  _status=$?
+  # a step that was cut or failed leaves nothing
+  if [ -d "$ROOT/run" ]; then
+    free_lock "$ROOT/run/steps.lock"
+    clean_parts mine
+  fi
+  return "$_status"
+}
+
+hello() {
+  ARCH=$(uname -m)
+  _missing=
+  for _tool in tar gzip dd mkdir mv rm rmdir sleep tail wc date df cat; do
+    command -v "$_tool" >/dev/null || _missing=$_missing,$D$_tool$D
+  done
+  has_sum_tool || _missing=$_missing,${D}sha256sum$D
+  [ -r "/proc/$$/stat" ] || _missing=$_missing,$D/proc$D
+  OUT=
+  raw version 1
+  raw pid "$$"
+  text user "${USER:-${LOGNAME:-$(id -un 2>/dev/null)}}"
+  text arch "$ARCH"
+  text home "$HOME"
+  raw missing "[${_missing#,}]"
+  printf "%s\n" "{${D}hello$D:${D}p2ppool-host$D$OUT}"
+  OUT=
+}
+
+serve() {
+  set --
+  trap "clean_parts mine; exit 143" HUP TERM INT
+  hello
+  if [ -z "$ROOT_ERROR" ] && [ -d "$ROOT/releases" ]; then clean_parts; fi
+  while IFS= read -r _line; do
+    eval "set -- $_line"
+    case ${1-} in
+      "") continue ;;
+      bye) break ;;
+    esac
+    step "$@"
+  done
+  return 0
+}
+
+main() {
+  ARCH=
+  boot
+  _mode=${1-}
+  set_root "${2-}"
+  case $_mode in
+    serve) serve "$@" ;;
+    supervise) supervise ;;
+    node) become_node ;;
+    log) log_lines ;;
+    "" | -h | --help | help)
+      echo "usage: sh host.sh STEP INSTALL_PATH [KEY=VALUE...]"
+      echo "steps: status start stop restart remove usage activate receive configure logs data serve"
+      [ -n "$_mode" ]
+      ;;
+    *)
+      shift
+      [ "$#" -eq 0 ] || shift
+      step "$_mode" "$@"
+      ;;
+  esac
+}
+
+main "$@"
+exit
