@@ -2,6 +2,7 @@
 //!
 //! A library with a thin binary, so that tests start the real server on port 0.
 
+pub mod cli;
 pub mod config;
 pub mod engine;
 pub mod events;

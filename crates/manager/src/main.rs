@@ -1,3 +1,5 @@
 //! The `p2ppool` program.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    p2ppool::cli::main()
+}

@@ -1,0 +1,443 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use p2ppool_model::outcome::Outcome;
+use p2ppool_model::pool::{OverlayKindName, TransportName, Visibility};
+use p2ppool_model::{HostId, PoolName, TaskId, TokenId};
+
+/// The manager that a client talks to when nobody says otherwise.
+pub(super) const SERVER_DEFAULT: &str = "http://127.0.0.1:8080";
+
+/// Deploys, watches and repairs a peer-to-peer overlay on many hosts that are reached by SSH.
+#[derive(Debug, Parser)]
+#[command(name = "p2ppool", version, propagate_version = true, arg_required_else_help = true)]
+pub(super) struct Args {
+    /// Address of the manager
+    #[arg(long, global = true, env = "P2PPOOL_SERVER", default_value = SERVER_DEFAULT, value_name = "URL")]
+    pub(super) server: String,
+    /// API token; else the one that `p2ppool login` kept
+    #[arg(long, global = true, env = "P2PPOOL_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    pub(super) token: Option<String>,
+    /// Print JSON instead of tables
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Pools: create, list, show, edit, delete
+    #[command(subcommand)]
+    Pool(PoolCommand),
+    #[command(flatten)]
+    Action(ActionCommand),
+    /// Tasks: list, show, watch, cancel, retry
+    #[command(subcommand)]
+    Task(TaskCommand),
+    /// Nodes of the newest snapshot, or of a chosen one
+    Nodes(NodesArgs),
+    /// System statistics of the last crawls
+    Stats(StatsArgs),
+    /// Hosts of a pool: list, set, trust
+    #[command(subcommand)]
+    Host(HostCommand),
+    /// The SSH key of a pool
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Software archives: upload, list
+    #[command(subcommand)]
+    Bundle(BundleCommand),
+    /// Log in and keep an API token in the user's own folder
+    Login(LoginArgs),
+    /// Forget the kept API token
+    Logout,
+    /// API tokens: create, list, revoke
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Print the OpenAPI document
+    Openapi,
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page (troff)
+    Man,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum PoolCommand {
+    /// Register a pool
+    Create {
+        /// 1 to 63 of a-z, 0-9 and `-`
+        name: PoolName,
+        /// File with one host per line, `-` for standard input
+        #[arg(long, value_name = "FILE")]
+        hosts: Option<PathBuf>,
+        /// Private key file to reach the hosts with
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+        #[command(flatten)]
+        settings: SettingsArgs,
+    },
+    /// List every pool
+    List,
+    /// Show one pool
+    Show {
+        /// Name
+        pool: PoolName,
+    },
+    /// Change settings; some need an upgrade to reach the hosts
+    Edit {
+        /// Name
+        pool: PoolName,
+        #[command(flatten)]
+        settings: SettingsArgs,
+    },
+    /// Delete a pool that has nothing installed any more
+    Delete {
+        /// Name
+        pool: PoolName,
+        /// Don't ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// Settings of a pool; what isn't given keeps its value, or takes the default of a new pool.
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub(super) struct SettingsArgs {
+    /// Free text, shown above the map
+    #[arg(long)]
+    pub(super) description: Option<String>,
+    /// Nodes of different namespaces never join [default: the name]
+    #[arg(long)]
+    pub(super) namespace: Option<String>,
+    /// Overlay software: libp2p or brunet
+    #[arg(long)]
+    pub(super) kind: Option<OverlayKindName>,
+    /// How hosts are reached: ssh or local
+    #[arg(long)]
+    pub(super) transport: Option<TransportName>,
+    /// TCP port of the nodes, 0 for none
+    #[arg(long, value_name = "PORT")]
+    pub(super) tcp_port: Option<u16>,
+    /// UDP (QUIC) port of the nodes, 0 for none
+    #[arg(long, value_name = "PORT")]
+    pub(super) udp_port: Option<u16>,
+    /// RPC port of the nodes, on loopback
+    #[arg(long, value_name = "PORT")]
+    pub(super) rpc_port: Option<u16>,
+    /// User name on hosts that don't name their own
+    #[arg(long, value_name = "NAME")]
+    pub(super) ssh_user: Option<String>,
+    /// Folder on the hosts; may contain {pool} and {host}
+    #[arg(long, value_name = "PATH")]
+    pub(super) install_path: Option<String>,
+    /// Shown when no pool is chosen
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", require_equals = true, value_name = "BOOL")]
+    pub(super) default: Option<bool>,
+    /// Leave it out of scheduled checks
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", require_equals = true, value_name = "BOOL")]
+    pub(super) test: Option<bool>,
+    /// Who sees it: private or public
+    #[arg(long)]
+    pub(super) visibility: Option<Visibility>,
+    /// File with the secret that all nodes share (64 hexadecimal digits); switches QUIC off
+    #[arg(long, value_name = "FILE")]
+    pub(super) network_secret: Option<PathBuf>,
+    /// Kademlia protocol name, to join networks of other libp2p programs
+    #[arg(long, value_name = "NAME")]
+    pub(super) kad_protocol: Option<String>,
+    /// Extra bootstrap address (multiaddr without peer id); may be given more than once
+    #[arg(long, value_name = "MULTIADDR")]
+    pub(super) bootstrap: Vec<String>,
+    /// The crawl may dial private and loopback addresses
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", require_equals = true, value_name = "BOOL")]
+    pub(super) private_addresses: Option<bool>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ActionCommand {
+    /// Put the package on every host, start it, verify it
+    Install {
+        #[command(flatten)]
+        on: On,
+        /// Software archive to upload first [default: the built-in p2pnode]
+        #[arg(long, value_name = "FILE")]
+        bundle: Option<PathBuf>,
+    },
+    /// Like install, with new settings, hosts or software; leaves alone what is right
+    Upgrade {
+        #[command(flatten)]
+        on: On,
+        /// Software archive to upload first
+        #[arg(long, value_name = "FILE")]
+        bundle: Option<PathBuf>,
+        /// New host list, `-` for standard input
+        #[arg(long, value_name = "FILE")]
+        hosts: Option<PathBuf>,
+        #[command(flatten)]
+        settings: Box<SettingsArgs>,
+    },
+    /// Stop the nodes; keep files and history
+    Suspend {
+        #[command(flatten)]
+        on: On,
+    },
+    /// Start what suspend stopped
+    Resume {
+        #[command(flatten)]
+        on: On,
+    },
+    /// Uninstall from every host and retire the pool
+    Stop {
+        #[command(flatten)]
+        on: On,
+        /// Don't ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Is the right package running everywhere? Repair it where not
+    Check {
+        #[command(flatten)]
+        on: On,
+    },
+    /// Walk the overlay and store a snapshot
+    Crawl {
+        #[command(flatten)]
+        on: On,
+    },
+    /// Retry the hosts that stop could not reach
+    UninstallCheck {
+        #[command(flatten)]
+        on: On,
+    },
+    /// Bring back logs, result files or usage numbers
+    Gather {
+        /// What to bring back
+        what: Gather,
+        #[command(flatten)]
+        on: On,
+        /// File name pattern of result files; may be given more than once [default: *.db]
+        #[arg(long, value_name = "PATTERN")]
+        pattern: Vec<String>,
+    },
+}
+
+/// The pool, and whether to wait.
+#[derive(Clone, Debug, ClapArgs)]
+pub(super) struct On {
+    /// Name of the pool
+    pub(super) pool: PoolName,
+    /// Show the progress until the task has ended; exit non-zero when a host failed
+    #[arg(long)]
+    pub(super) wait: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Gather {
+    /// Node logs, into logs.zip
+    Logs,
+    /// Result files, into data.zip
+    Data,
+    /// Memory, CPU, load, disk and uptime
+    Usage,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TaskCommand {
+    /// List the newest tasks
+    List {
+        /// Only of this pool
+        #[arg(long)]
+        pool: Option<PoolName>,
+        /// Only in this state
+        #[arg(long)]
+        state: Option<p2ppool_model::task::TaskState>,
+        /// How many
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
+    },
+    /// Show a task and its hosts
+    Show {
+        /// Its number
+        task: TaskId,
+        /// Only hosts with this outcome
+        #[arg(long)]
+        outcome: Option<Outcome>,
+    },
+    /// Show the remote output of one host
+    Output {
+        /// The task's number
+        task: TaskId,
+        /// The host's id, as in `task show --json`
+        host: HostId,
+    },
+    /// Follow a task until it has ended; exit non-zero when a host failed
+    Watch {
+        /// Its number
+        task: TaskId,
+    },
+    /// End a task at its hosts' next step
+    Cancel {
+        /// Its number
+        task: TaskId,
+    },
+    /// Do the hosts again that aren't right
+    Retry {
+        /// Its number
+        task: TaskId,
+        /// Only hosts with this outcome; may be given more than once [default: all that aren't right]
+        #[arg(long)]
+        only: Vec<Outcome>,
+        /// Show the progress until the task has ended
+        #[arg(long)]
+        wait: bool,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct NodesArgs {
+    /// Name of the pool
+    pub(super) pool: PoolName,
+    /// A crawl's number [default: the newest]
+    #[arg(long)]
+    pub(super) crawl: Option<i64>,
+    /// Text to be found in addresses, names and versions
+    #[arg(long, short = 'q')]
+    pub(super) query: Option<String>,
+    /// Column to sort by
+    #[arg(long)]
+    pub(super) sort: Option<String>,
+    /// Sort downwards
+    #[arg(long)]
+    pub(super) descending: bool,
+    /// How many
+    #[arg(long, default_value_t = 100)]
+    pub(super) limit: u32,
+    /// Print CSV
+    #[arg(long)]
+    pub(super) csv: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct StatsArgs {
+    /// Name of the pool
+    pub(super) pool: PoolName,
+    /// How many crawls
+    #[arg(long, default_value_t = 20)]
+    pub(super) limit: u32,
+    /// Print CSV
+    #[arg(long)]
+    pub(super) csv: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum HostCommand {
+    /// List the hosts and what is known of them
+    List {
+        /// Name of the pool
+        pool: PoolName,
+        /// Text to be found in the address
+        #[arg(long, short = 'q')]
+        query: Option<String>,
+        /// How many
+        #[arg(long, default_value_t = 1000)]
+        limit: u32,
+    },
+    /// Replace the host list; hosts that are no longer on it leave with the next upgrade
+    Set {
+        /// Name of the pool
+        pool: PoolName,
+        /// File with one host per line, `-` for standard input
+        file: PathBuf,
+    },
+    /// Show the pinned key of a host, and accept another one by its fingerprint
+    Trust {
+        /// Name of the pool
+        pool: PoolName,
+        /// Address of the host, as in the host list
+        host: String,
+        /// The new key's fingerprint (`SHA256:…`); without it, both keys are shown
+        #[arg(long)]
+        fingerprint: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum KeyCommand {
+    /// Give the pool a private key
+    Set {
+        /// Name of the pool
+        pool: PoolName,
+        /// Private key file (OpenSSH or PEM)
+        file: PathBuf,
+        /// File with the key's passphrase
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+    },
+    /// Make a key for the pool and print its public half
+    Generate {
+        /// Name of the pool
+        pool: PoolName,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum BundleCommand {
+    /// Upload a zip or tar.gz
+    Upload {
+        /// The archive
+        file: PathBuf,
+    },
+    /// List uploaded archives
+    List,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct LoginArgs {
+    /// Name of the account
+    #[arg(default_value = "admin")]
+    pub(super) name: String,
+    /// File with the password, `-` for standard input [default: ask]
+    #[arg(long, value_name = "FILE")]
+    pub(super) password_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TokenCommand {
+    /// Make a token; it is shown only now
+    Create {
+        /// What it is for
+        name: String,
+    },
+    /// List one's own tokens
+    List,
+    /// Make a token useless
+    Revoke {
+        /// Its id
+        id: TokenId,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_wrong_pool_name_is_refused_before_anything_is_asked() {
+        let error = Args::try_parse_from(["p2ppool", "install", "Not_A_Name"]).unwrap_err();
+        assert!(error.to_string().contains("is not 1 to 63 of a-z"), "{error}");
+    }
+}

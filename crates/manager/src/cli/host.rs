@@ -1,0 +1,107 @@
+//! `p2ppool host …` and `p2ppool key …`
+
+use p2ppool_model::host::Host;
+use p2ppool_model::{PoolName, Time};
+use serde_json::{Value, json};
+
+use super::args::{HostCommand, KeyCommand};
+use super::client::Client;
+use super::error::CliError;
+use super::input::read_text;
+use super::output::{Output, ago, bytes, known, table};
+use super::task::Page;
+
+pub(super) async fn run(command: HostCommand, client: &Client, output: Output) -> Result<(), CliError> {
+    match command {
+        HostCommand::List { pool, query, limit } => {
+            let page = hosts(&pool, query.as_deref().unwrap_or_default(), limit, client).await?;
+            output.show(&page, || host_table(&page))
+        }
+        HostCommand::Set { pool, file } => {
+            let answer: Value = client.put_text(&format!("pools/{pool}/hosts"), read_text(&file)?).await?;
+            output.show(&answer, || {
+                let count = |name: &str| match &answer[name] {
+                    Value::Array(items) => items.len().to_string(),
+                    other => other.to_string(),
+                };
+                let (added, kept, leaving) = (count("added"), count("kept"), count("leaving"));
+                format!(
+                    "{added} added, {kept} kept, {leaving} leaving; it reaches the hosts with `p2ppool upgrade {pool}`"
+                )
+            })
+        }
+        HostCommand::Trust { pool, host, fingerprint } => trust(&pool, &host, fingerprint, client, output).await,
+    }
+}
+
+pub(super) async fn run_key(command: KeyCommand, client: &Client, output: Output) -> Result<(), CliError> {
+    let (pool, answer): (PoolName, Value) = match command {
+        KeyCommand::Set { pool, file, passphrase_file } => {
+            let mut body = json!({ "key": read_text(&file)? });
+            if let Some(file) = passphrase_file {
+                body["passphrase"] = Value::from(read_text(&file)?.trim_end_matches(['\r', '\n']));
+            }
+            let answer = client.put(&format!("pools/{pool}/key"), &body).await?;
+            (pool, answer)
+        }
+        KeyCommand::Generate { pool } => {
+            let answer = client.post(&format!("pools/{pool}/key/generate"), &json!({})).await?;
+            (pool, answer)
+        }
+    };
+    output.show(&answer, || {
+        let text = |name: &str| answer[name].as_str().unwrap_or("-").to_owned();
+        format!(
+            "{pool} reaches its hosts with the {} key {}\nline for ~/.ssh/authorized_keys on the hosts:\n{}",
+            text("algorithm"),
+            text("fingerprint"),
+            text("public_key")
+        )
+    })
+}
+
+async fn hosts(pool: &PoolName, query: &str, limit: u32, client: &Client) -> Result<Page<Host>, CliError> {
+    let query: String = url::form_urlencoded::byte_serialize(query.as_bytes()).collect();
+    client.get(&format!("pools/{pool}/hosts?q={query}&limit={limit}")).await
+}
+
+async fn trust(
+    pool: &PoolName,
+    address: &str,
+    fingerprint: Option<String>,
+    client: &Client,
+    output: Output,
+) -> Result<(), CliError> {
+    let page = hosts(pool, address, 1000, client).await?;
+    let named = |host: &&Host| host.spec.address == address || host.spec.display() == address;
+    let Some(host) = page.items.iter().find(named) else {
+        return Err(CliError::Other(format!("{pool} has no host `{address}`; see `p2ppool host list {pool}`")));
+    };
+    let path = format!("pools/{pool}/hosts/{}", host.id);
+    let Some(fingerprint) = fingerprint else {
+        let keys = client.get_value(&format!("{path}/key")).await?;
+        return output.value(&keys);
+    };
+    let answer: Value = client.post(&format!("{path}/trust"), &json!({ "fingerprint": fingerprint })).await?;
+    output.show(&answer, || format!("{address} is trusted with {fingerprint}"))
+}
+
+fn host_table(page: &Page<Host>) -> String {
+    let now = Time::now();
+    let yes_no = |claim: Option<bool>| claim.map_or("-", |claim| if claim { "yes" } else { "no" }).to_owned();
+    let rows = page.items.iter().map(|host| {
+        let facts = &host.known;
+        vec![
+            host.spec.display(),
+            yes_no(facts.reachable),
+            yes_no(facts.running),
+            known(facts.package.as_ref().map(|digest| digest.short())),
+            bytes(facts.node_memory),
+            known(facts.load),
+            ago(facts.at, now),
+            if host.leaving { "leaving".to_owned() } else { facts.problem.clone().unwrap_or_default() },
+        ]
+    });
+    let head = ["host", "reachable", "running", "package", "memory", "load", "seen", "remark"];
+    format!("{}\n{} of {} hosts", table(&head, &["memory", "load"], rows), page.items.len(), page.total)
+}

@@ -1,0 +1,143 @@
+//! `p2ppool login`, `logout` and `token …`: an API token per manager, kept in the user's own folder.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::args::{LoginArgs, TokenCommand};
+use super::client::Client;
+use super::error::CliError;
+use super::input::read_text;
+use super::output::{Output, known, table};
+
+/// Tokens by manager address.
+type Kept = BTreeMap<String, String>;
+
+/// Logs in, makes an API token and keeps it.
+pub(super) async fn login(args: LoginArgs, client: &Client, output: Output) -> Result<(), CliError> {
+    let password = match &args.password_file {
+        Some(file) => read_text(file)?.trim_end_matches(['\r', '\n']).to_owned(),
+        None => ask_password(&args.name)?,
+    };
+    let cookie = client.login(&args.name, &password).await?;
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let body = json!({ "name": format!("command line on {}", machine.trim()) });
+    let answer: Value = client.post_with_cookie("tokens", &cookie, &body).await?;
+    let Some(token) = answer["token"].as_str() else {
+        return Err(CliError::BadAnswer { path: "tokens".to_owned(), reason: "no token in it".to_owned() });
+    };
+    let mut kept = read_kept()?;
+    kept.insert(client.server().to_owned(), token.to_owned());
+    let file = write_kept(&kept)?;
+    output.show(&json!({ "logged_in": args.name }), || {
+        format!("logged in as {}; the token is kept in {}", args.name, file.display())
+    })
+}
+
+/// Forgets the token of this manager.
+pub(super) fn logout(client: &Client) -> Result<(), CliError> {
+    let mut kept = read_kept()?;
+    if kept.remove(client.server()).is_some() {
+        write_kept(&kept)?;
+    }
+    Ok(())
+}
+
+/// The token that was kept for this manager.
+pub(super) fn kept_token(server: &str) -> Result<Option<String>, CliError> {
+    Ok(read_kept()?.remove(server))
+}
+
+pub(super) async fn run_token(command: TokenCommand, client: &Client, output: Output) -> Result<(), CliError> {
+    match command {
+        TokenCommand::Create { name } => {
+            let answer: Value = client.post("tokens", &json!({ "name": name })).await?;
+            output.show(&answer, || answer["token"].as_str().unwrap_or_default().to_owned())
+        }
+        TokenCommand::List => {
+            let tokens: Vec<Value> = client.get("tokens").await?;
+            output.show(&tokens, || {
+                let rows = tokens.iter().map(|token| {
+                    ["id", "name", "role", "expires", "last_used"]
+                        .map(|field| match &token[field] {
+                            Value::Null => known::<String>(None),
+                            Value::String(text) => text.clone(),
+                            other => other.to_string(),
+                        })
+                        .to_vec()
+                });
+                table(&["id", "name", "role", "expires", "last used"], &["id"], rows)
+            })
+        }
+        TokenCommand::Revoke { id } => {
+            client.delete(&format!("tokens/{id}")).await?;
+            output.show(&json!({ "revoked": id }), || format!("token {id} revoked"))
+        }
+    }
+}
+
+fn ask_password(name: &str) -> Result<String, CliError> {
+    eprint!("password of {name}: ");
+    let echo = Echo::off();
+    let mut line = String::new();
+    let result = std::io::stdin().read_line(&mut line);
+    drop(echo);
+    eprintln!();
+    result?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// Switches the terminal's echo off while it lives. `stty` does it, as the terminal calls of libc need
+/// unsafe code; without a terminal it does nothing.
+struct Echo;
+
+impl Echo {
+    fn off() -> Self {
+        stty("-echo");
+        Self
+    }
+}
+
+impl Drop for Echo {
+    fn drop(&mut self) {
+        stty("echo");
+    }
+}
+
+fn stty(mode: &str) {
+    let _ = std::process::Command::new("stty").arg(mode).stderr(std::process::Stdio::null()).status();
+}
+
+fn kept_file() -> Option<PathBuf> {
+    let config = std::env::var_os("XDG_CONFIG_HOME").filter(|value| !value.is_empty()).map(PathBuf::from);
+    let folder = config.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config")))?;
+    Some(folder.join("p2ppool").join("tokens.json"))
+}
+
+fn read_kept() -> Result<Kept, CliError> {
+    let Some(file) = kept_file() else { return Ok(Kept::new()) };
+    match std::fs::read_to_string(&file) {
+        Ok(text) => serde_json::from_str(&text)
+            .map_err(|error| CliError::Other(format!("{}: {error}; delete it and log in again", file.display()))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Kept::new()),
+        Err(error) => Err(CliError::file(&file, error)),
+    }
+}
+
+/// Writes beside the file and renames, so that an interrupted login loses no other manager's token.
+fn write_kept(kept: &Kept) -> Result<PathBuf, CliError> {
+    let file = kept_file().ok_or_else(|| CliError::Other("neither XDG_CONFIG_HOME nor HOME is set".to_owned()))?;
+    let fail = |error| CliError::file(&file, error);
+    if let Some(folder) = file.parent() {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(fail)?;
+    }
+    let beside = file.with_extension("new");
+    let _ = std::fs::remove_file(&beside);
+    let mut open = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside).map_err(fail)?;
+    open.write_all(&serde_json::to_vec_pretty(kept).map_err(|error| fail(error.into()))?).map_err(fail)?;
+    std::fs::rename(&beside, &file).map_err(fail)?;
+    Ok(file)
+}

@@ -1,0 +1,82 @@
+//! The command line: `serve` and `demo` start a manager; everything else is a client of its HTTP API
+//! with the same nouns and verbs.
+
+mod action;
+mod args;
+mod bundle;
+mod client;
+mod error;
+mod host;
+mod input;
+mod login;
+mod node;
+mod output;
+mod pool;
+mod task;
+mod watch;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use args::{Args, Command};
+use client::Client;
+use error::CliError;
+use output::Output;
+
+/// Exit code when the command itself was right but a host, task or request failed.
+const FAILED: u8 = 1;
+
+/// Runs the program and tells how it ended.
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    // Two TLS providers are in the tree; the client needs to be told which one to use.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&CliError::from(error)),
+    };
+    match runtime.block_on(run(args)) {
+        Ok(code) => code,
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(error: &CliError) -> ExitCode {
+    eprintln!("p2ppool: {error}");
+    ExitCode::from(FAILED)
+}
+
+async fn run(args: Args) -> Result<ExitCode, CliError> {
+    let output = Output { json: args.json };
+    match args.command {
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Args::command(), "p2ppool", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Man => {
+            clap_mangen::Man::new(Args::command()).render(&mut std::io::stdout())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        command => client_command(command, Client::new(args.server, args.token)?, output).await,
+    }
+}
+
+async fn client_command(command: Command, client: Client, output: Output) -> Result<ExitCode, CliError> {
+    match command {
+        Command::Pool(command) => pool::run(command, &client, output).await?,
+        Command::Host(command) => host::run(command, &client, output).await?,
+        Command::Key(command) => host::run_key(command, &client, output).await?,
+        Command::Bundle(command) => bundle::run(command, &client, output).await?,
+        Command::Login(login) => login::login(login, &client, output).await?,
+        Command::Logout => login::logout(&client)?,
+        Command::Token(command) => login::run_token(command, &client, output).await?,
+        Command::Nodes(nodes) => node::nodes(nodes, &client, output).await?,
+        Command::Stats(stats) => node::stats(stats, &client, output).await?,
+        Command::Openapi => output.value(&client.get_value("openapi.json").await?)?,
+        Command::Task(command) => return task::run(command, &client, output).await,
+        Command::Action(command) => return action::run(command, &client, output).await,
+        Command::Completions { .. } | Command::Man => unreachable!("handled before a client was made"),
+    }
+    Ok(ExitCode::SUCCESS)
+}

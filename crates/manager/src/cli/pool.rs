@@ -1,0 +1,204 @@
+//! `p2ppool pool …`
+
+use p2ppool_model::Time;
+use p2ppool_model::pool::Pool;
+use p2ppool_model::snapshot::Snapshot;
+use p2ppool_model::task::Task;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::args::{PoolCommand, SettingsArgs};
+use super::client::Client;
+use super::error::CliError;
+use super::input::{confirm, read_text};
+use super::output::{Output, ago, percent, table};
+use super::task::task_table;
+
+/// A pool with what goes on in it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Summary {
+    #[serde(flatten)]
+    pub(super) pool: Pool,
+    pub(super) hosts: HostCounts,
+    pub(super) snapshot: Option<Snapshot>,
+    pub(super) tasks: Vec<Task>,
+}
+
+/// Hosts by what is known of them.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct HostCounts {
+    pub(super) total: u64,
+    pub(super) reachable: u64,
+    pub(super) running: u64,
+}
+
+pub(super) async fn run(command: PoolCommand, client: &Client, output: Output) -> Result<(), CliError> {
+    match command {
+        PoolCommand::Create { name, hosts, key, settings } => {
+            let mut body = settings_patch(&settings)?;
+            body["name"] = json!(name);
+            if let Some(file) = hosts {
+                body["hosts"] = Value::String(read_text(&file)?);
+            }
+            let key = key.map(|file| read_text(&file)).transpose()?;
+            let mut created: Summary = client.post("pools", &body).await?;
+            if let Some(key) = key {
+                let _: Value = client.put(&format!("pools/{name}/key"), &json!({ "key": key })).await?;
+                created = client.get(&format!("pools/{name}")).await?;
+            }
+            output.show(&created, || {
+                format!("created {name} with {} hosts; next: p2ppool install {name} --wait", created.hosts.total)
+            })
+        }
+        PoolCommand::List => {
+            let pools: Vec<Summary> = client.get("pools").await?;
+            output.show(&pools, || pool_table(&pools))
+        }
+        PoolCommand::Show { pool } => {
+            let summary: Summary = client.get(&format!("pools/{pool}")).await?;
+            output.show(&summary, || details(&summary))
+        }
+        PoolCommand::Edit { pool, settings } => {
+            let patch = settings_patch(&settings)?;
+            if patch == json!({}) {
+                return Err(CliError::Other("nothing to change was given; see `p2ppool pool edit --help`".to_owned()));
+            }
+            let answer: Value = client.patch(&format!("pools/{pool}"), &patch).await?;
+            output.show(&answer, || {
+                let upgrade = if answer["needs_upgrade"].as_bool() == Some(true) {
+                    format!("; it reaches the hosts with `p2ppool upgrade {pool}`")
+                } else {
+                    String::new()
+                };
+                format!("{pool} changed{upgrade}")
+            })
+        }
+        PoolCommand::Delete { pool, yes } => {
+            if !yes {
+                confirm(&format!("This deletes the pool `{pool}`, its files and its history."), pool.as_str())?;
+            }
+            client.delete(&format!("pools/{pool}")).await?;
+            output.show(&json!({ "deleted": pool }), || format!("{pool} deleted"))
+        }
+    }
+}
+
+/// The given settings as the JSON of a pool; a port of 0 stands for none.
+pub(super) fn settings_patch(settings: &SettingsArgs) -> Result<Value, CliError> {
+    let mut patch = Map::new();
+    let mut set = |name: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            patch.insert(name.to_owned(), value);
+        }
+    };
+    set("description", settings.description.clone().map(Value::from));
+    set("namespace", settings.namespace.clone().map(Value::from));
+    set("kind", settings.kind.map(|kind| json!(kind)));
+    set("transport", settings.transport.map(|transport| json!(transport)));
+    set("ssh_user", settings.ssh_user.clone().map(Value::from));
+    set("install_path", settings.install_path.clone().map(Value::from));
+    set("default", settings.default.map(Value::from));
+    set("test", settings.test.map(Value::from));
+    set("visibility", settings.visibility.map(|visibility| json!(visibility)));
+    set("kad_protocol", settings.kad_protocol.clone().map(Value::from));
+    set("bootstrap", (!settings.bootstrap.is_empty()).then(|| json!(settings.bootstrap)));
+    set("private_addresses", settings.private_addresses.map(Value::from));
+    set("ports", ports_patch(settings));
+    let secret = settings.network_secret.as_deref().map(read_text).transpose()?;
+    set("network_secret", secret.map(|secret| Value::from(secret.trim())));
+    Ok(Value::Object(patch))
+}
+
+fn ports_patch(settings: &SettingsArgs) -> Option<Value> {
+    let given = [("tcp", settings.tcp_port), ("udp", settings.udp_port), ("rpc", settings.rpc_port)];
+    if given.iter().all(|(_, port)| port.is_none()) {
+        return None;
+    }
+    let mut ports = json!(p2ppool_model::pool::Ports::default());
+    for (name, port) in given {
+        if let Some(port) = port {
+            ports[name] = if port == 0 { Value::Null } else { json!(port) };
+        }
+    }
+    Some(ports)
+}
+
+fn pool_table(pools: &[Summary]) -> String {
+    if pools.is_empty() {
+        return "no pools yet; make one with `p2ppool pool create NAME --hosts FILE`".to_owned();
+    }
+    let now = Time::now();
+    let rows = pools.iter().map(|summary| {
+        let totals = summary.snapshot.as_ref().map(|snapshot| &snapshot.totals);
+        let nodes = totals.map_or_else(|| "-".to_owned(), |totals| format!("{}/{}", totals.answering, totals.nodes));
+        let running: Vec<&str> = summary.tasks.iter().map(|task| task.action.as_str()).collect();
+        vec![
+            summary.pool.name.to_string(),
+            summary.pool.state.as_str().to_owned(),
+            format!("{}/{}", summary.hosts.running, summary.hosts.total),
+            nodes,
+            percent(totals.and_then(|totals| totals.consistency)),
+            ago(summary.snapshot.as_ref().map(|snapshot| snapshot.started), now),
+            running.join(", "),
+        ]
+    });
+    table(
+        &["pool", "state", "hosts", "nodes", "consistency", "last crawl", "tasks"],
+        &["hosts", "nodes", "consistency"],
+        rows,
+    )
+}
+
+fn details(summary: &Summary) -> String {
+    let pool = &summary.pool;
+    let ports = &pool.settings.ports;
+    let port = |port: Option<u16>| port.map_or_else(|| "off".to_owned(), |port| port.to_string());
+    let rows = [
+        ("state", pool.state.as_str().to_owned()),
+        ("namespace", pool.settings.namespace.clone()),
+        ("kind", pool.settings.kind.as_str().to_owned()),
+        ("transport", pool.settings.transport.as_str().to_owned()),
+        ("ports", format!("tcp {}, udp {}, rpc {}", port(ports.tcp), port(ports.udp), ports.rpc)),
+        ("install path", pool.settings.install_path.clone()),
+        ("visibility", pool.settings.visibility.as_str().to_owned()),
+        (
+            "hosts",
+            format!(
+                "{} running, {} reachable, {} in all",
+                summary.hosts.running, summary.hosts.reachable, summary.hosts.total
+            ),
+        ),
+        ("package", pool.package.as_ref().map_or_else(|| "-".to_owned(), |digest| digest.short().to_owned())),
+    ];
+    let facts: String = rows.iter().map(|(name, value)| format!("{name:14}{value}\n")).collect();
+    let tasks = if summary.tasks.is_empty() { String::new() } else { format!("\n{}", task_table(&summary.tasks)) };
+    format!("{}\n{facts}{tasks}", pool.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_given_is_sent() {
+        assert_eq!(settings_patch(&SettingsArgs::default()).unwrap(), json!({}));
+        let args = SettingsArgs { udp_port: Some(0), test: Some(true), ..SettingsArgs::default() };
+        let patch = settings_patch(&args).unwrap();
+        assert_eq!(patch["ports"], json!({ "tcp": 4650, "udp": null, "rpc": 4651 }));
+        assert_eq!(patch["test"], json!(true));
+    }
+
+    #[test]
+    fn a_pool_of_the_api_is_understood() {
+        let pool = json!({
+            "id": 1, "name": "demo", "state": "running", "bundle": null, "package": null, "owner": null,
+            "created": "2026-11-23T09:00:00.000Z", "description": "", "namespace": "demo", "kind": "libp2p",
+            "transport": "ssh", "ports": { "tcp": 1, "udp": null, "rpc": 2 }, "ssh_user": "", "install_path": "~/x",
+            "default": false, "test": true, "visibility": "public", "kad_protocol": null, "bootstrap": [],
+            "private_addresses": false, "hosts": { "total": 1, "reachable": 1, "running": 0 }, "snapshot": null, "tasks": [],
+        });
+        let summary: Summary = serde_json::from_value(pool).unwrap();
+        assert!(summary.pool.settings.is_test);
+        assert!(details(&summary).contains("udp off"));
+    }
+}
