@@ -1,0 +1,1 @@
+//! Hosts for tests: a real OpenSSH server and scripted fakes.
