@@ -25,17 +25,17 @@ pub fn distance(a: &Key, b: &Key) -> Key {
 pub fn kademlia(nodes: &[(Key, HashSet<Key>)]) -> Vec<f64> {
     let keys: Vec<Key> = nodes.iter().map(|(key, _)| *key).collect();
     let sorted = SortedKeys::new(&keys);
-    nodes
-        .iter()
-        .map(|(key, table)| {
-            let closest = sorted.closest(key, K_CLOSEST);
-            if closest.is_empty() {
-                return 1.0;
-            }
-            let known = closest.iter().filter(|peer| table.contains(*peer)).count();
-            known as f64 / closest.len() as f64
-        })
-        .collect()
+    nodes.iter().map(|(key, table)| share_known(&sorted, key, |peer| table.contains(peer))).collect()
+}
+
+/// The same for one node of many, whose table is only asked: `answering` are the keys of the nodes
+/// that answered, `knows` tells whether `key`'s table holds a key.
+pub fn share_known(answering: &SortedKeys, key: &Key, knows: impl Fn(&Key) -> bool) -> f64 {
+    let closest = answering.closest(key, K_CLOSEST);
+    if closest.is_empty() {
+        return 1.0;
+    }
+    closest.iter().filter(|peer| knows(peer)).count() as f64 / closest.len() as f64
 }
 
 /// Keys in numeric order, which makes the closest by XOR a walk down a binary trie.

@@ -4,10 +4,12 @@
 //! - [`bundle`]: reading an uploaded archive without trusting a byte of it.
 //! - [`crawl`]: walking the whole overlay, bounded in nodes, bytes and time.
 //! - [`libp2p`]: the first kind.
+//! - [`testing`]: overlays to test and measure the crawl with.
 
 pub mod bundle;
 pub mod crawl;
 pub mod kind;
 pub mod libp2p;
+pub mod testing;
 
 pub use kind::{ClientConfig, KindError, LocalNode, OverlayKind, PackageFile, PoolView, ProbeSettings, Program, kind};

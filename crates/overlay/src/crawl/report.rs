@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use p2ppool_model::snapshot::Node;
+use p2ppool_model::consistency::{Key, SortedKeys, share_known};
+use p2ppool_model::snapshot::{Node, NodeDetails, NodeStatus};
 
-use super::ProbeError;
+use super::frontier::{Entries, Entry, Frontier, State};
+use super::{CrawlEnd, Probe, ProbeError, Stage};
 
 /// The result of a crawl. Nodes are kept small inside and made one at a time by [`CrawlReport::nodes`],
 /// because a hundred thousand of them with their neighbours written out would take half a gigabyte.
@@ -14,22 +16,13 @@ pub struct CrawlReport {
     pub duration: Duration,
     /// Why it ended.
     pub end: CrawlEnd,
-    /// Nodes that were named and left out, because there were more than the settings allow.
+    /// How often somebody was named who had to be left out, because `nodes_max` were known already.
     pub left_out: u64,
     /// Seeds that led to no node.
     pub seeds_failed: Vec<SeedFailure>,
-    nodes: Vec<Node>,
-}
-
-/// Why a crawl ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CrawlEnd {
-    /// Everybody who was named was asked.
-    Complete,
-    /// It was cancelled.
-    Cancelled,
-    /// Its deadline passed.
-    Deadline,
+    entries: Entries,
+    answering: SortedKeys,
+    no_details: NodeDetails,
 }
 
 /// A seed that led to no node.
@@ -37,29 +30,105 @@ pub enum CrawlEnd {
 pub struct SeedFailure {
     /// Its transport address.
     pub address: String,
-    /// Why.
-    pub error: ProbeError,
+    /// Why; `None`: it may not be dialled, or the crawl ended before.
+    pub error: Option<ProbeError>,
 }
 
 impl CrawlReport {
+    pub(super) fn of(frontier: Frontier, end: CrawlEnd, duration: Duration, probe: &dyn Probe) -> Self {
+        let left_out = frontier.left_out();
+        let entries = frontier.into_entries();
+        let answering: Vec<Key> = entries.iter().filter(|e| e.state == State::Answered).map(|e| e.key).collect();
+        Self {
+            duration,
+            end,
+            left_out,
+            seeds_failed: entries.iter().filter_map(seed_failure).collect(),
+            answering: SortedKeys::new(&answering),
+            entries,
+            no_details: probe.no_details(),
+        }
+    }
+
     /// Nodes seen, answering or not.
     pub fn len(&self) -> usize {
-        self.nodes.len()
+        self.seen().count()
     }
 
     /// Nobody was seen.
     pub fn is_empty(&self) -> bool {
-        self.nodes.is_empty()
+        self.len() == 0
+    }
+
+    /// Nodes that answered.
+    pub fn answering(&self) -> usize {
+        self.seen().filter(|entry| entry.state == State::Answered).count()
+    }
+
+    /// Mean consistency of the nodes that answered; unknown when none did.
+    pub fn consistency(&self) -> Option<f64> {
+        let each: Vec<f64> = self.seen().filter_map(|entry| self.consistency_of(entry)).collect();
+        (!each.is_empty()).then(|| each.iter().sum::<f64>() / each.len() as f64)
     }
 
     /// Every node, as the snapshot keeps it, consistency filled in; in the order in which they were heard of.
     pub fn nodes(&self) -> impl Iterator<Item = Node> {
-        self.nodes.iter().cloned()
+        self.seen().map(|entry| self.node(entry))
+    }
+
+    fn seen(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| entry.peer.is_some())
+    }
+
+    fn node(&self, entry: &Entry) -> Node {
+        let told = entry.node.as_deref().cloned();
+        let node = told.unwrap_or_else(|| Node::unknown("", self.no_details.clone()));
+        Node {
+            address: entry.peer.as_deref().unwrap_or_default().to_owned(),
+            status: status(entry),
+            error: error(entry),
+            transport_addresses: entry.addresses.iter().map(|(a, _)| a.to_string()).collect(),
+            retries: entry.attempts.saturating_sub(1),
+            consistency: self.consistency_of(entry),
+            neighbours: entry
+                .neighbours
+                .iter()
+                .filter_map(|i| self.entries.get(*i).peer.as_deref())
+                .map(String::from)
+                .collect(),
+            ..node
+        }
+    }
+
+    fn consistency_of(&self, entry: &Entry) -> Option<f64> {
+        let knows = |key: &Key| entry.neighbours.iter().any(|index| self.entries.get(*index).key == *key);
+        (entry.state == State::Answered).then(|| share_known(&self.answering, &entry.key, knows))
     }
 }
 
-impl CrawlReport {
-    pub(super) fn empty() -> Self {
-        Self { duration: Duration::ZERO, end: CrawlEnd::Complete, left_out: 0, seeds_failed: vec![], nodes: vec![] }
+fn status(entry: &Entry) -> NodeStatus {
+    match (entry.state, entry.error.as_deref().map(|error| error.stage)) {
+        (State::Answered, _) => NodeStatus::Answering,
+        (_, None) => NodeStatus::NotDialled,
+        (_, Some(Stage::Dial)) => NodeStatus::DialFailed,
+        (_, Some(Stage::Connect)) => NodeStatus::ConnectFailed,
+        (_, Some(Stage::Ask)) => NodeStatus::AskFailed,
     }
+}
+
+fn error(entry: &Entry) -> Option<String> {
+    let text = match (entry.state, entry.error.as_deref()) {
+        (State::Answered, _) => return None,
+        (_, Some(error)) => error.message.clone(),
+        (State::NoAddress, None) if entry.addresses.is_empty() => "no address of it is known".to_owned(),
+        (State::NoAddress, None) => "none of its addresses may be dialled".to_owned(),
+        (_, None) => "the crawl ended before it answered".to_owned(),
+    };
+    Some(text)
+}
+
+fn seed_failure(entry: &Entry) -> Option<SeedFailure> {
+    let failed = entry.peer.is_none() && entry.state != State::Merged;
+    let address = entry.addresses.first().filter(|_| failed)?.0.to_string();
+    Some(SeedFailure { address, error: entry.error.as_deref().cloned() })
 }

@@ -53,3 +53,14 @@ pub struct CrawlProgress {
     /// Being asked now.
     pub asking: u64,
 }
+
+/// Why a crawl ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CrawlEnd {
+    /// Everybody who was named was asked.
+    Complete,
+    /// It was cancelled.
+    Cancelled,
+    /// Its deadline passed.
+    Deadline,
+}

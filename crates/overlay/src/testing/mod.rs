@@ -1,0 +1,3 @@
+//! Overlays to test and measure the crawl with.
+
+pub mod simulated;
