@@ -121,8 +121,6 @@ pub struct ProbeSettings {
     pub operator: PathBuf,
     /// Longest time from the first dial to an established connection.
     pub dial_deadline: Duration,
-    /// Tasks that share the work; one keeps about one core busy.
-    pub workers: usize,
 }
 
 /// An overlay kind that can't do what it was asked.

@@ -20,7 +20,8 @@ pub(super) fn answer(answer: Answer) -> Answer {
 
 /// The error with a short and printable message.
 pub(super) fn error(error: ProbeError) -> ProbeError {
-    ProbeError { message: printable(&error.message, ERROR_CHARS_MAX), ..error }
+    let node = error.node.map(|told| Box::new(node(*told)));
+    ProbeError { message: printable(&error.message, ERROR_CHARS_MAX), node, ..error }
 }
 
 fn node(node: Node) -> Node {

@@ -9,8 +9,10 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::clean;
-use super::frontier::{Frontier, FrontierLimits, NodeIndex, Rules};
-use super::{Answer, Candidate, CrawlEnd, CrawlProgress, CrawlReport, CrawlSettings, Probe, ProbeError, Stage};
+use super::frontier::{Frontier, FrontierLimits, NodeIndex, Rules, Took};
+use super::{
+    Answer, Candidate, CrawlEnd, CrawlProgress, CrawlReport, CrawlSettings, NamedBy, Probe, ProbeError, Stage,
+};
 
 /// How often progress is told, at most.
 const PROGRESS_EVERY: Duration = Duration::from_millis(250);
@@ -74,7 +76,7 @@ async fn walk(
             () = &mut deadline => return CrawlEnd::Deadline,
             Some(Asked { index, took, result }) = asks.next(), if !asks.is_empty() => match result {
                 Ok(answer) => frontier.answered(index, clean::answer(answer), rules),
-                Err(error) => frontier.failed(index, clean::error(error), took, started.elapsed()),
+                Err(error) => frontier.failed(index, clean::error(error), Took { took, now: started.elapsed() }, rules),
             },
             () = tokio::time::sleep(wake), if frontier.next_wake().is_some() => {}
             _ = ticks.tick() => progress(progress_of(frontier, asks.len())),
@@ -93,11 +95,7 @@ async fn ask(probe: &dyn Probe, index: NodeIndex, candidate: Candidate, settings
     let longest = settings.dial_deadline + settings.ask_deadline + PROBE_SLACK;
     let result = match tokio::time::timeout(longest, probe.ask(&candidate, settings.ask_deadline)).await {
         Ok(result) => result.and_then(|answer| who_was_asked(&candidate, answer)),
-        Err(_) => Err(ProbeError {
-            stage: Stage::Ask,
-            may_retry: false,
-            message: format!("asking it was given up after {} s", longest.as_secs_f32()),
-        }),
+        Err(_) => Err(ProbeError::new(Stage::Ask, format!("asking it was given up after {} s", longest.as_secs_f32()))),
     };
     Asked { index, took: started.elapsed(), result }
 }
@@ -105,11 +103,10 @@ async fn ask(probe: &dyn Probe, index: NodeIndex, candidate: Candidate, settings
 /// Whatever a probe says, an answer counts only for the node that was asked.
 fn who_was_asked(candidate: &Candidate, answer: Answer) -> Result<Answer, ProbeError> {
     match &candidate.peer {
-        Some(peer) if *peer != answer.node.address => Err(ProbeError {
-            stage: Stage::Connect,
-            may_retry: false,
-            message: format!("{} answered under its address", answer.node.address),
-        }),
+        Some(peer) if *peer != answer.node.address => {
+            let message = format!("{} answered under its address", answer.node.address);
+            Err(ProbeError::new(Stage::Connect, message))
+        }
         _ => Ok(answer),
     }
 }
@@ -126,8 +123,8 @@ fn progress_of(frontier: &Frontier, asking: usize) -> CrawlProgress {
 struct ProbeRules<'a>(&'a dyn Probe);
 
 impl Rules for ProbeRules<'_> {
-    fn may_dial(&self, address: &str) -> bool {
-        self.0.may_dial(address)
+    fn may_dial(&self, address: &str, named_by: NamedBy) -> bool {
+        self.0.may_dial(address, named_by)
     }
 
     fn key(&self, peer: &str) -> Option<Key> {

@@ -96,7 +96,7 @@ impl Probe for Hanging {
     async fn ask(&self, _: &Candidate, _: Duration) -> Result<Answer, ProbeError> {
         std::future::pending().await
     }
-    fn may_dial(&self, _: &str) -> bool {
+    fn may_dial(&self, _: &str, _: NamedBy) -> bool {
         true
     }
     fn key(&self, _: &str) -> Option<Key> {
@@ -126,7 +126,7 @@ impl Probe for Liar {
             (0..1_000_000).map(|i| Neighbour { peer: format!("p{i}"), addresses: vec!["a".into()] }).collect();
         Ok(Answer { node: Node::unknown("p0", self.no_details()), neighbours })
     }
-    fn may_dial(&self, _: &str) -> bool {
+    fn may_dial(&self, _: &str, _: NamedBy) -> bool {
         true
     }
     fn key(&self, peer: &str) -> Option<Key> {

@@ -19,7 +19,7 @@ use std::time::Duration;
 use p2ppool_model::consistency::Key;
 use p2ppool_model::snapshot::{ADDRESSES_MAX, NEIGHBOURS_MAX, Node};
 
-use super::{Answer, Candidate, Neighbour, ProbeError, Stage};
+use super::{Answer, Candidate, NamedBy, Neighbour, ProbeError, Stage};
 
 /// Most neighbours taken from one answer: a full table of a large overlay has some hundred.
 pub(super) const NEIGHBOURS_PER_ANSWER_MAX: usize = 2_048;
@@ -46,7 +46,7 @@ pub(super) struct FrontierLimits {
 /// What an overlay kind says about addresses.
 pub(super) trait Rules {
     /// May it be dialled?
-    fn may_dial(&self, address: &str) -> bool;
+    fn may_dial(&self, address: &str, named_by: NamedBy) -> bool;
     /// Its key, when it is an overlay address.
     fn key(&self, peer: &str) -> Option<Key>;
 }
@@ -118,7 +118,7 @@ impl Frontier {
             return;
         }
         let index = self.push(Entry::new(None, [0; 32]));
-        self.nodes[index.at()].add_addresses(&[address], rules);
+        self.nodes[index.at()].add_addresses(&[address], NamedBy::Owner, rules);
         self.queue_if_dialable(index);
     }
 
@@ -129,7 +129,7 @@ impl Frontier {
             None => self.admit(&neighbour.peer, rules)?,
         };
         let addresses: Vec<&str> = neighbour.addresses.iter().map(String::as_str).collect();
-        if self.nodes[index.at()].add_addresses(&addresses, rules) {
+        if self.nodes[index.at()].add_addresses(&addresses, NamedBy::Node, rules) {
             self.queue_if_dialable(index);
         }
         Some(index)
@@ -187,7 +187,7 @@ impl Frontier {
         }
         let entry = &mut self.nodes[home.at()];
         let told: Vec<&str> = answer.node.transport_addresses.iter().map(String::as_str).collect();
-        entry.add_addresses(&told, rules);
+        entry.add_addresses(&told, NamedBy::Node, rules);
         entry.attempts += 1;
         entry.neighbours = neighbours.into();
         entry.node = Some(Box::new(Node { transport_addresses: Vec::new(), ..answer.node }));
@@ -197,14 +197,18 @@ impl Frontier {
     }
 
     /// A node in flight did not answer, after `took`.
-    pub(super) fn failed(&mut self, index: NodeIndex, error: ProbeError, took: Duration, now: Duration) {
+    pub(super) fn failed(&mut self, index: NodeIndex, error: ProbeError, Took { took, now }: Took, rules: &impl Rules) {
         self.in_flight -= 1;
         let limits = self.limits;
-        let entry = &mut self.nodes[index.at()];
-        if entry.state != State::InFlight {
+        let met = error.node.as_ref().map(|node| node.address.clone());
+        if !self.is_still_wanted(index, met.as_deref(), rules) {
             return;
         }
+        let entry = &mut self.nodes[index.at()];
         entry.attempts += 1;
+        if let Some(node) = &error.node {
+            entry.node = Some(Box::new(Node { transport_addresses: Vec::new(), ..(**node).clone() }));
+        }
         if error.stage != Stage::Ask {
             entry.dial_spent += took;
         }
@@ -217,7 +221,7 @@ impl Frontier {
             entry.state = State::Failed;
             self.failed += 1;
         }
-        entry.error = Some(Box::new(error));
+        entry.error = Some(Box::new(ProbeError { node: None, ..error }));
     }
 
     /// Nobody is queued, waiting or in flight.
@@ -275,6 +279,25 @@ impl Frontier {
         }
     }
 
+    /// A failure of `index` counts; if it was a seed and `met` is known, it gets that overlay address.
+    fn is_still_wanted(&mut self, index: NodeIndex, met: Option<&str>, rules: &impl Rules) -> bool {
+        let asked = &self.nodes[index.at()];
+        if asked.state != State::InFlight {
+            return false;
+        }
+        match met {
+            Some(met) if asked.peer.is_none() => {
+                let known = self.by_peer.get(met).copied();
+                match known {
+                    Some(home) => self.merge(index, home, rules),
+                    None => self.name(index, met, rules),
+                }
+                known.is_none()
+            }
+            _ => true,
+        }
+    }
+
     /// The entry that an answer of `peer`, asked as `index`, belongs to; `None` when it is not news.
     fn home_of(&mut self, index: NodeIndex, peer: &str, rules: &impl Rules) -> Option<NodeIndex> {
         let asked = &self.nodes[index.at()];
@@ -285,27 +308,38 @@ impl Frontier {
             return Some(index);
         }
         let Some(home) = self.by_peer.get(peer).copied() else {
-            let peer: Arc<str> = peer.into();
-            let key = rules.key(&peer).unwrap_or_default();
-            self.by_peer.insert(peer.clone(), index);
-            let entry = &mut self.nodes[index.at()];
-            entry.peer = Some(peer);
-            entry.key = key;
+            self.name(index, peer, rules);
             return Some(index);
         };
-        let seed = &mut self.nodes[index.at()];
-        seed.state = State::Merged;
-        self.merged += 1;
-        let addresses = std::mem::take(&mut seed.addresses);
-        let entry = &mut self.nodes[home.at()];
-        entry.add_addresses(&addresses.iter().map(|(address, _)| &**address).collect::<Vec<_>>(), rules);
-        match entry.state {
+        self.merge(index, home, rules);
+        match self.nodes[home.at()].state {
             State::Answered => None,
             State::Failed => {
                 self.failed -= 1;
                 Some(home)
             }
             _ => Some(home),
+        }
+    }
+
+    /// The seed at `index` turned out to be `peer`.
+    fn name(&mut self, index: NodeIndex, peer: &str, rules: &impl Rules) {
+        let peer: Arc<str> = peer.into();
+        let entry = &mut self.nodes[index.at()];
+        entry.key = rules.key(&peer).unwrap_or_default();
+        entry.peer = Some(peer.clone());
+        self.by_peer.insert(peer, index);
+    }
+
+    /// The seed at `index` turned out to be the node at `home`.
+    fn merge(&mut self, index: NodeIndex, home: NodeIndex, rules: &impl Rules) {
+        let seed = &mut self.nodes[index.at()];
+        seed.state = State::Merged;
+        self.merged += 1;
+        let addresses = std::mem::take(&mut seed.addresses);
+        let addresses: Vec<&str> = addresses.iter().map(|(address, _)| &**address).collect();
+        if self.nodes[home.at()].add_addresses(&addresses, NamedBy::Owner, rules) {
+            self.queue_if_dialable(home);
         }
     }
 }
@@ -333,13 +367,13 @@ impl Entry {
     }
 
     /// Adds what is new; an address that may be dialled takes the place of one that may not.
-    fn add_addresses(&mut self, addresses: &[&str], rules: &impl Rules) -> bool {
+    fn add_addresses(&mut self, addresses: &[&str], named_by: NamedBy, rules: &impl Rules) -> bool {
         let mut added = false;
         for address in addresses.iter().take(ADDRESSES_PER_SOURCE_MAX) {
             if address.len() > ADDRESS_BYTES_MAX || self.addresses.iter().any(|(known, _)| **known == **address) {
                 continue;
             }
-            let may_dial = rules.may_dial(address);
+            let may_dial = rules.may_dial(address, named_by);
             if self.addresses.len() < ADDRESSES_MAX {
                 self.addresses.push(((*address).into(), may_dial));
                 added = true;
@@ -350,6 +384,13 @@ impl Entry {
         }
         added
     }
+}
+
+/// How long something took, and when it ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Took {
+    pub(super) took: Duration,
+    pub(super) now: Duration,
 }
 
 /// The entries of a finished frontier.

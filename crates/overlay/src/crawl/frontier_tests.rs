@@ -10,7 +10,7 @@ use super::*;
 struct AnyRules;
 
 impl Rules for AnyRules {
-    fn may_dial(&self, address: &str) -> bool {
+    fn may_dial(&self, address: &str, _: NamedBy) -> bool {
         !address.starts_with("private")
     }
     fn key(&self, peer: &str) -> Option<Key> {
@@ -38,7 +38,25 @@ fn answer(index: u8, neighbours: &[u8]) -> Answer {
 }
 
 fn refused(may_retry: bool) -> ProbeError {
-    ProbeError { stage: Stage::Dial, may_retry, message: "refused".into() }
+    ProbeError { may_retry, ..ProbeError::new(Stage::Dial, "refused") }
+}
+
+fn after_1_ms(now: Duration) -> Took {
+    Took { took: Duration::from_millis(1), now }
+}
+
+#[test]
+fn a_seed_that_was_met_and_did_not_answer_is_a_node() {
+    let mut frontier = Frontier::new(LIMITS);
+    frontier.seed("s", &AnyRules);
+    let (seed, _) = frontier.next().unwrap();
+    let met = ProbeError { node: Some(Box::new(answer(1, &[]).node)), ..ProbeError::new(Stage::Ask, "silent") };
+    frontier.failed(seed, met, after_1_ms(Duration::ZERO), &AnyRules);
+    frontier.learn(&peer(1), &AnyRules);
+    assert!(frontier.is_finished(), "the known node is not asked again");
+    let entries = frontier.into_entries();
+    let entry = entries.iter().next().unwrap();
+    assert_eq!((entry.peer.as_deref(), entry.state), (Some("p1"), State::Failed));
 }
 
 #[test]
@@ -48,7 +66,7 @@ fn a_refused_node_is_tried_three_times_with_growing_pauses() {
     let mut now = Duration::ZERO;
     let mut pauses = Vec::new();
     while let Some((index, _)) = frontier.next() {
-        frontier.failed(index, refused(true), Duration::from_millis(1), now);
+        frontier.failed(index, refused(true), after_1_ms(now), &AnyRules);
         if let Some(at) = frontier.next_wake() {
             pauses.push((at - now).as_millis());
             now = at;
@@ -67,7 +85,8 @@ fn a_node_that_used_up_the_dial_deadline_is_not_tried_again() {
     let mut frontier = Frontier::new(LIMITS);
     frontier.learn(&peer(1), &AnyRules);
     let (index, _) = frontier.next().unwrap();
-    frontier.failed(index, refused(true), Duration::from_secs(1), Duration::from_secs(1));
+    let second = Duration::from_secs(1);
+    frontier.failed(index, refused(true), Took { took: second, now: second }, &AnyRules);
     assert!(frontier.is_finished());
 }
 
@@ -149,8 +168,8 @@ proptest! {
             let (index, id, _) = flying.swap_remove(turns.next().unwrap().index(flying.len()));
             // Fate: 0 refuses for ever, 1 says no, others answer.
             match fates[id as usize] {
-                0 => frontier.failed(index, refused(true), Duration::from_millis(1), now),
-                1 => frontier.failed(index, refused(false), Duration::from_millis(1), now),
+                0 => frontier.failed(index, refused(true), after_1_ms(now), &AnyRules),
+                1 => frontier.failed(index, refused(false), after_1_ms(now), &AnyRules),
                 _ => frontier.answered(index, answer(id, &tables[id as usize]), &AnyRules),
             }
         }

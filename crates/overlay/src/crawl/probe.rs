@@ -14,13 +14,22 @@ pub trait Probe: Send + Sync {
     async fn ask(&self, candidate: &Candidate, ask_deadline: Duration) -> Result<Answer, ProbeError>;
 
     /// May this transport address be dialled? Wrong ones and, unless the pool says so, private ones may not.
-    fn may_dial(&self, address: &str) -> bool;
+    fn may_dial(&self, address: &str, named_by: NamedBy) -> bool;
 
     /// Position of an overlay address in key space; `None` when it is not an overlay address.
     fn key(&self, peer: &str) -> Option<Key>;
 
     /// Details of a node of which only the address is known.
     fn no_details(&self) -> NodeDetails;
+}
+
+/// Who named a transport address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamedBy {
+    /// The pool's settings or host list.
+    Owner,
+    /// Some node of the overlay, who may lie.
+    Node,
 }
 
 /// A node to ask.
@@ -63,7 +72,7 @@ pub enum Stage {
 }
 
 /// A node that did not answer.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{message}")]
 pub struct ProbeError {
     /// Where it ended.
@@ -72,4 +81,13 @@ pub struct ProbeError {
     pub may_retry: bool,
     /// What was tried, on what, why it failed.
     pub message: String,
+    /// Who was there, when that much was learnt: its overlay address is proven.
+    pub node: Option<Box<Node>>,
+}
+
+impl ProbeError {
+    /// An error of which nothing but the message is known.
+    pub fn new(stage: Stage, message: impl Into<String>) -> Self {
+        Self { stage, may_retry: false, message: message.into(), node: None }
+    }
 }

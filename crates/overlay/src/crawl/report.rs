@@ -26,7 +26,7 @@ pub struct CrawlReport {
 }
 
 /// A seed that led to no node.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SeedFailure {
     /// Its transport address.
     pub address: String,

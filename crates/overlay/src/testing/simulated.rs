@@ -9,7 +9,7 @@ use p2ppool_model::consistency::{Key, SortedKeys};
 use p2ppool_model::snapshot::{Node, NodeDetails};
 use sha2::Digest as _;
 
-use crate::crawl::{Answer, Candidate, Neighbour, Probe, ProbeError, Stage};
+use crate::crawl::{Answer, Candidate, NamedBy, Neighbour, Probe, ProbeError, Stage};
 
 /// Closest peers that a simulated node knows.
 const CLOSEST: usize = 16;
@@ -88,7 +88,7 @@ impl SimulatedOverlay {
         if self.is_dead(index) {
             tokio::time::sleep(self.dial_deadline).await;
             let message = format!("dial {}: timed out", Self::address(index));
-            return Err(ProbeError { stage: Stage::Dial, may_retry: false, message });
+            return Err(ProbeError::new(Stage::Dial, message));
         }
         tokio::task::yield_now().await;
         let neighbours = self
@@ -109,13 +109,13 @@ impl Probe for SimulatedOverlay {
         let index = candidate.addresses[0].strip_prefix("sim/").and_then(|text| text.parse().ok());
         let result = match index {
             Some(index) => self.answer_of(index).await,
-            None => Err(ProbeError { stage: Stage::Dial, may_retry: false, message: "no such node".into() }),
+            None => Err(ProbeError::new(Stage::Dial, "no such node")),
         };
         self.at_once.fetch_sub(1, Ordering::Relaxed);
         result
     }
 
-    fn may_dial(&self, address: &str) -> bool {
+    fn may_dial(&self, address: &str, _: NamedBy) -> bool {
         address.starts_with("sim/")
     }
 
