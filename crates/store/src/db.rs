@@ -46,6 +46,9 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 const SQLITE_READERS: u32 = 4;
 /// PostgreSQL connections of one manager; ten managers fit into PostgreSQL's default of 100.
 const POSTGRES_CONNECTIONS: u32 = 10;
+/// Rows of one multi-row statement: the fastest size measured on SQLite, and far below the most
+/// values that a statement may have (SQLite 32,766, PostgreSQL 65,535) for rows of up to 60 columns.
+pub(crate) const CHUNK_ROWS: usize = 500;
 /// How long managers that start together wait for the one that brings the schema up to date.
 const MIGRATION_TIMEOUT: Duration = Duration::from_secs(600);
 /// How often opening a new SQLite file is tried again while another process makes it.
@@ -63,12 +66,25 @@ pub(crate) enum On<S, P> {
     Postgres(P),
 }
 
-/// Runs the same body on whichever database is there.
+/// Runs the same body on whichever database is there. With `conn: DB` the body can name the
+/// database's type as `DB`.
 macro_rules! on {
     ($side:expr, $conn:ident => $body:expr) => {
         match $side {
             $crate::db::On::Sqlite($conn) => $body,
             $crate::db::On::Postgres($conn) => $body,
+        }
+    };
+    ($side:expr, $conn:ident : $database:ident => $body:expr) => {
+        match $side {
+            $crate::db::On::Sqlite($conn) => {
+                type $database = sqlx::Sqlite;
+                $body
+            }
+            $crate::db::On::Postgres($conn) => {
+                type $database = sqlx::Postgres;
+                $body
+            }
         }
     };
 }

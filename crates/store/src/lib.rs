@@ -3,22 +3,47 @@
 //! One file per noun, each an `impl Store` block; `db` holds everything in which the two databases differ.
 //! Every change is one transaction. Lists are bounded by the caller's [`Page`].
 
+mod audit;
+mod bundles;
 mod db;
 mod error;
+mod host_keys;
+mod host_known;
+mod host_rows;
+mod hosts;
+mod node_rows;
+mod nodes;
 mod page;
+mod pools;
 mod schedule;
+mod secrets;
+mod sessions;
 mod settings;
+mod snapshots;
+mod sql;
 mod task;
 mod task_line;
 mod task_run;
 mod text;
+mod tokens;
+mod users;
 
+pub use audit::{AuditEntry, AuditFilter, AuditLine};
 pub use error::{Result, StoreError};
+pub use host_keys::HostKey;
+pub use host_known::Learnt;
+pub use hosts::{HostCounts, HostFilter, HostSort, HostsSet};
+pub use nodes::{NodeFilter, NodePoint, NodeSort};
 pub use page::{Listed, Order, PAGE_MAX, Page};
 pub use schedule::Schedule;
+pub use secrets::SecretScope;
+pub use sessions::{NewSession, Session};
+pub use snapshots::{NewSnapshot, SnapshotRange};
 pub use task::{TaskFilter, TaskHostFilter};
 pub use task_line::{Admission, Admitted, Claimed, Held, InLine, NewTask, NewTaskHost, Starts};
 pub use task_run::{HostWrite, LastStep, StepResult, StepWrite, TaskBatch, TaskProgress};
+pub use tokens::{NewToken, Token};
+pub use users::{Credentials, User};
 
 /// The database; cheap to clone.
 #[derive(Debug, Clone)]

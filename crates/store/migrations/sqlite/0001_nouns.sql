@@ -97,7 +97,11 @@ CREATE TABLE hosts (
     login TEXT,
     latitude REAL,
     longitude REAL,
+    -- JSON
     labels TEXT NOT NULL,
+    -- what a filter looks at, in lower case, and what makes `node2` come before `node10`
+    search TEXT NOT NULL,
+    address_order TEXT NOT NULL,
     -- what was learnt; NULL is not known
     reachable INTEGER,
     package TEXT,
@@ -163,6 +167,8 @@ CREATE TABLE nodes (
     version TEXT,
     package TEXT,
     namespace TEXT,
+    -- the first one, from details
+    virtual_ip TEXT,
     consistency REAL,
     connections INTEGER,
     tcp INTEGER,
@@ -182,7 +188,7 @@ CREATE TABLE nodes (
     -- JSON
     details TEXT NOT NULL
 ) STRICT;
-CREATE INDEX nodes_snapshot ON nodes (snapshot_id, address);
+CREATE INDEX nodes_snapshot ON nodes (snapshot_id, id);
 
 CREATE TABLE audit (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

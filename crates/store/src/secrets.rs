@@ -1,0 +1,114 @@
+//! Encrypted secrets. What is stored here was encrypted elsewhere; the store never sees a plain text.
+
+use std::fmt;
+
+use p2ppool_model::{PoolId, Time, UserId};
+
+use crate::Store;
+use crate::db::{on, write_one};
+use crate::error::{Result, Tried as _};
+
+/// Whose secret it is; it goes when its owner goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SecretScope {
+    /// The manager as a whole.
+    Manager,
+    /// One pool.
+    Pool(PoolId),
+    /// One person.
+    User(UserId),
+}
+
+impl fmt::Display for SecretScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Manager => f.write_str("manager"),
+            Self::Pool(id) => write!(f, "pool/{id}"),
+            Self::User(id) => write!(f, "user/{id}"),
+        }
+    }
+}
+
+impl Store {
+    /// Makes or replaces a secret.
+    pub async fn put_secret(&self, scope: SecretScope, name: &str, ciphertext: &[u8], now: Time) -> Result<()> {
+        write_one!(
+            self.db,
+            "store a secret",
+            "INSERT INTO secrets (scope, name, ciphertext, changed) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (scope, name) DO UPDATE SET ciphertext = excluded.ciphertext, changed = excluded.changed",
+            scope.to_string(),
+            name,
+            ciphertext,
+            now.0,
+        );
+        Ok(())
+    }
+
+    /// Stores a secret when there is none of this name, and answers the one that is stored then:
+    /// of several managers that make one at the same time, one wins and all use its secret.
+    pub async fn put_secret_once(
+        &self,
+        scope: SecretScope,
+        name: &str,
+        ciphertext: &[u8],
+        now: Time,
+    ) -> Result<Vec<u8>> {
+        let mut tx = self.db.begin().await?;
+        crate::db::execute!(
+            tx.conn(),
+            "INSERT INTO secrets (scope, name, ciphertext, changed) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (scope, name) DO NOTHING",
+            scope.to_string(),
+            name,
+            ciphertext,
+            now.0,
+        )
+        .tried("store a secret")?;
+        let stored = on!(tx.conn(), conn => {
+            sqlx::query_scalar("SELECT ciphertext FROM secrets WHERE scope = $1 AND name = $2")
+                .bind(scope.to_string())
+                .bind(name)
+                .fetch_one(conn)
+                .await
+        })
+        .tried("read a secret")?;
+        tx.commit().await?;
+        Ok(stored)
+    }
+
+    /// The ciphertext, if there is such a secret.
+    pub async fn secret(&self, scope: SecretScope, name: &str) -> Result<Option<Vec<u8>>> {
+        on!(self.db.read(), conn => {
+            sqlx::query_scalar("SELECT ciphertext FROM secrets WHERE scope = $1 AND name = $2")
+                .bind(scope.to_string())
+                .bind(name)
+                .fetch_optional(conn)
+                .await
+        })
+        .tried("read a secret")
+    }
+
+    /// Names of the secrets of one owner, sorted.
+    pub async fn secret_names(&self, scope: SecretScope) -> Result<Vec<String>> {
+        on!(self.db.read(), conn => {
+            sqlx::query_scalar("SELECT name FROM secrets WHERE scope = $1 ORDER BY name")
+                .bind(scope.to_string())
+                .fetch_all(conn)
+                .await
+        })
+        .tried("list secrets")
+    }
+
+    /// Forgets a secret. Fine when there is none.
+    pub async fn delete_secret(&self, scope: SecretScope, name: &str) -> Result<()> {
+        write_one!(
+            self.db,
+            "delete a secret",
+            "DELETE FROM secrets WHERE scope = $1 AND name = $2",
+            scope.to_string(),
+            name,
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,267 @@
+//! Snapshots: what a crawl found, stored at once or not at all.
+
+use std::collections::HashMap;
+
+use futures::stream::{self, Stream, TryStreamExt as _};
+use p2ppool_model::snapshot::{Node, Snapshot, Totals};
+use p2ppool_model::{CrawlId, PoolId, TaskId, Time};
+
+use crate::Store;
+use crate::db::{execute, on};
+use crate::error::{Result, StoreError, Tried as _, referenced};
+use crate::node_rows::insert_nodes;
+use crate::page::{Order, Page};
+use crate::sql::{Sql, fetch_all};
+use crate::text::{finite, int, uint};
+
+/// Snapshots read at once while streaming.
+const STREAM_ROWS: i64 = 500;
+
+/// A snapshot to store.
+#[derive(Clone, Debug)]
+pub struct NewSnapshot {
+    /// The pool.
+    pub pool: PoolId,
+    /// The task that made it.
+    pub task: Option<TaskId>,
+    /// When the crawl began.
+    pub started: Time,
+    /// How long it took, milliseconds.
+    pub duration_ms: u64,
+    /// The statistics.
+    pub totals: Totals,
+}
+
+/// Which snapshots of a pool; the newest come first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SnapshotRange {
+    /// Began then or later.
+    pub from: Option<Time>,
+    /// Began earlier.
+    pub until: Option<Time>,
+    /// Older than this one: the next page.
+    pub before: Option<CrawlId>,
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT s.id, s.pool_id, s.task_id, s.started, s.duration_ms, s.nodes, s.answering, s.unreachable,
+                    s.consistency, s.connections, s.tcp, s.udp, s.relayed, s.secure, s.retries, s.missing,
+                    s.nodes_joined, s.nodes_left
+             FROM snapshots s ",
+            $rest
+        )
+    };
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: i64,
+    pool_id: i64,
+    task_id: Option<i64>,
+    started: i64,
+    duration_ms: i64,
+    nodes: i64,
+    answering: i64,
+    unreachable: i64,
+    consistency: Option<f64>,
+    connections: i64,
+    tcp: i64,
+    udp: i64,
+    relayed: i64,
+    secure: i64,
+    retries: i64,
+    missing: i64,
+    nodes_joined: i64,
+    nodes_left: i64,
+}
+
+impl From<Row> for Snapshot {
+    fn from(row: Row) -> Self {
+        Self {
+            id: CrawlId(row.id),
+            pool: PoolId(row.pool_id),
+            task: row.task_id.map(TaskId),
+            started: Time(row.started),
+            duration_ms: uint(row.duration_ms),
+            totals: Totals {
+                nodes: uint(row.nodes),
+                answering: uint(row.answering),
+                unreachable: uint(row.unreachable),
+                consistency: row.consistency,
+                connections: uint(row.connections),
+                tcp: uint(row.tcp),
+                udp: uint(row.udp),
+                relayed: uint(row.relayed),
+                secure: uint(row.secure),
+                retries: uint(row.retries),
+                missing: uint(row.missing),
+                joined: uint(row.nodes_joined),
+                left: uint(row.nodes_left),
+            },
+        }
+    }
+}
+
+impl Store {
+    /// Stores a snapshot with its nodes in one transaction.
+    pub async fn store_snapshot(&self, new: &NewSnapshot, nodes: &[Node]) -> Result<Snapshot> {
+        let totals = &new.totals;
+        let mut tx = self.db.begin_relaxed().await?;
+        let inserted: sqlx::Result<i64> = on!(tx.conn(), conn => {
+            sqlx::query_scalar(
+                "INSERT INTO snapshots (pool_id, task_id, started, duration_ms, nodes, answering, unreachable,
+                     consistency, connections, tcp, udp, relayed, secure, retries, missing, nodes_joined, nodes_left)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) RETURNING id",
+            )
+            .bind(new.pool.0)
+            .bind(new.task.map(|id| id.0))
+            .bind(new.started.0)
+            .bind(int(new.duration_ms))
+            .bind(int(totals.nodes))
+            .bind(int(totals.answering))
+            .bind(int(totals.unreachable))
+            .bind(finite(totals.consistency))
+            .bind(int(totals.connections))
+            .bind(int(totals.tcp))
+            .bind(int(totals.udp))
+            .bind(int(totals.relayed))
+            .bind(int(totals.secure))
+            .bind(int(totals.retries))
+            .bind(int(totals.missing))
+            .bind(int(totals.joined))
+            .bind(int(totals.left))
+            .fetch_one(conn)
+            .await
+        });
+        let id = CrawlId(referenced(inserted, "store a snapshot", || format!("pool {}", new.pool))?);
+        insert_nodes(&mut tx, id, nodes).await?;
+        tx.commit().await?;
+        Ok(Snapshot {
+            id,
+            pool: new.pool,
+            task: new.task,
+            started: new.started,
+            duration_ms: new.duration_ms,
+            totals: totals.clone(),
+        })
+    }
+
+    /// The snapshot of this crawl.
+    pub async fn snapshot(&self, id: CrawlId) -> Result<Snapshot> {
+        let row: Option<Row> = on!(self.db.read(), conn => {
+            sqlx::query_as(select!("WHERE s.id = $1")).bind(id.0).fetch_optional(conn).await
+        })
+        .tried("read a snapshot")?;
+        row.map(Snapshot::from).ok_or_else(|| StoreError::not_found(format!("crawl {id}")))
+    }
+
+    /// The newest snapshot of a pool, if it was ever crawled.
+    pub async fn newest_snapshot(&self, pool: PoolId) -> Result<Option<Snapshot>> {
+        let newest = self.snapshots(pool, SnapshotRange::default(), 1).await?;
+        Ok(newest.into_iter().next())
+    }
+
+    /// The newest snapshot of each pool that was ever crawled.
+    pub async fn newest_snapshots(&self) -> Result<HashMap<PoolId, Snapshot>> {
+        let rows: Vec<Row> = on!(self.db.read(), conn => {
+            sqlx::query_as(select!(
+                "WHERE s.id IN (
+                     SELECT (SELECT id FROM snapshots WHERE pool_id = p.id ORDER BY started DESC, id DESC LIMIT 1)
+                     FROM pools p)"
+            ))
+            .fetch_all(conn)
+            .await
+        })
+        .tried("read the newest snapshots")?;
+        Ok(rows.into_iter().map(Snapshot::from).map(|snapshot| (snapshot.pool, snapshot)).collect())
+    }
+
+    /// The snapshot of a pool whose crawl began nearest to a time; of two that are equally near, the earlier.
+    pub async fn snapshot_near(&self, pool: PoolId, time: Time) -> Result<Option<Snapshot>> {
+        let rows: Vec<Row> = on!(self.db.read(), conn => {
+            sqlx::query_as(select!(
+                "WHERE s.id = (SELECT id FROM snapshots WHERE pool_id = $1 AND started <= $2
+                               ORDER BY started DESC, id DESC LIMIT 1)
+                    OR s.id = (SELECT id FROM snapshots WHERE pool_id = $1 AND started > $2
+                               ORDER BY started, id LIMIT 1)
+                 ORDER BY s.started, s.id"
+            ))
+            .bind(pool.0)
+            .bind(time.0)
+            .fetch_all(conn)
+            .await
+        })
+        .tried("read a snapshot")?;
+        Ok(rows.into_iter().min_by_key(|row| row.started.abs_diff(time.0)).map(Snapshot::from))
+    }
+
+    /// Snapshots of a pool in a range, newest first, at most `limit`.
+    pub async fn snapshots(&self, pool: PoolId, range: SnapshotRange, limit: u32) -> Result<Vec<Snapshot>> {
+        let wanted = Sql::new(select!(""))
+            .with("WHERE s.pool_id = ", pool.0)
+            .with_some(" AND s.started >= ", range.from.map(|time| time.0))
+            .with_some(" AND s.started < ", range.until.map(|time| time.0))
+            .with_some(
+                " AND (s.started, s.id) < (SELECT b.started, b.id FROM snapshots b WHERE b.id = ",
+                range.before.map(|id| id.0),
+            );
+        let closed = if range.before.is_some() { wanted.closed() } else { wanted };
+        let newest = closed.paged(&["s.started"], Order::Descending, "s.id DESC", Page::first(limit));
+        let rows = fetch_all!(self.db.read(), Row, newest).tried("list snapshots")?;
+        Ok(rows.into_iter().map(Snapshot::from).collect())
+    }
+
+    /// Every snapshot of a pool whose crawl began in this time, oldest first, with flat memory.
+    /// `None`: no bound.
+    pub fn stream_snapshots(
+        &self,
+        pool: PoolId,
+        from: Option<Time>,
+        until: Option<Time>,
+    ) -> impl Stream<Item = Result<Snapshot>> + Send + use<> {
+        let from = from.map_or(i64::MIN, |time| time.0);
+        let until = until.map_or(i64::MAX, |time| time.0);
+        let part = move |(store, after): (Store, (i64, i64))| async move {
+            let rows: Vec<Row> = on!(store.db.read(), conn => {
+                sqlx::query_as(select!(
+                    "WHERE s.pool_id = $1 AND (s.started, s.id) > ($2, $3) AND s.started < $4
+                     ORDER BY s.started, s.id LIMIT $5"
+                ))
+                .bind(pool.0)
+                .bind(after.0)
+                .bind(after.1)
+                .bind(until)
+                .bind(STREAM_ROWS)
+                .fetch_all(conn)
+                .await
+            })
+            .tried("read snapshots")?;
+            let next = rows.last().map(|row| (row.started, row.id));
+            let items = rows.into_iter().map(|row| Ok::<_, StoreError>(Snapshot::from(row)));
+            Ok(next.map(|next| (stream::iter(items), (store, next))))
+        };
+        stream::try_unfold((self.clone(), (from, 0)), part).try_flatten()
+    }
+
+    /// Forgets the snapshots of a pool whose crawl began before a time, with their nodes, one
+    /// transaction each so that others can write in between; tells how many.
+    pub async fn delete_snapshots_before(&self, pool: PoolId, time: Time) -> Result<u64> {
+        let ids: Vec<i64> = on!(self.db.read(), conn => {
+            sqlx::query_scalar("SELECT id FROM snapshots WHERE pool_id = $1 AND started < $2 ORDER BY started, id")
+                .bind(pool.0)
+                .bind(time.0)
+                .fetch_all(conn)
+                .await
+        })
+        .tried("list old snapshots")?;
+        let mut gone = 0;
+        for id in ids {
+            let mut tx = self.db.begin_relaxed().await?;
+            gone += execute!(tx.conn(), "DELETE FROM snapshots WHERE id = $1", id).tried("forget a snapshot")?;
+            tx.commit().await?;
+        }
+        Ok(gone)
+    }
+}
