@@ -24,6 +24,8 @@ mod sql;
 mod task;
 mod task_line;
 mod task_run;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod text;
 mod tokens;
 mod users;
