@@ -1,0 +1,10 @@
+//! Who somebody is and what they may do: passwords, sessions, tokens, roles.
+
+pub mod password;
+pub mod permission;
+pub mod secret;
+pub mod throttle;
+
+pub use password::Passwords;
+pub use permission::Viewer;
+pub use secret::{Secret, SecretHash};
