@@ -1,0 +1,10 @@
+//! One function per thing that a person does: check, one transaction, wake the engine, publish.
+
+pub mod accounts;
+pub mod error;
+pub mod hosts;
+pub mod keys;
+pub mod pools;
+pub mod secrets;
+
+pub use error::{Error, FieldError};

@@ -1,0 +1,291 @@
+//! Pools: create, look at, edit, delete.
+
+use std::collections::{HashMap, HashSet};
+
+use p2ppool_model::event::Change;
+use p2ppool_model::host::HostSpec;
+use p2ppool_model::host_list;
+use p2ppool_model::pool::{Pool, PoolSettings, PoolState, Visibility};
+use p2ppool_model::role::Role;
+use p2ppool_model::snapshot::Snapshot;
+use p2ppool_model::task::Task;
+use p2ppool_model::{PoolId, PoolName, Time};
+use p2ppool_store::{HostCounts as Counted, SecretScope};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use crate::accounts::Viewer;
+use crate::app::App;
+use crate::http::body::parse_value;
+use crate::service::{Error, secrets};
+
+/// A pool and how it is at the moment.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct PoolSummary {
+    /// The pool.
+    #[serde(flatten)]
+    pub pool: Pool,
+    /// Its hosts, counted.
+    pub hosts: HostCounts,
+    /// The newest crawl.
+    pub snapshot: Option<Snapshot>,
+    /// Tasks that run or wait.
+    pub tasks: Vec<Task>,
+    /// The one who asks may change it.
+    pub may_change: bool,
+}
+
+/// Hosts by what is known of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct HostCounts {
+    /// On the host list.
+    pub total: u64,
+    /// Reached at the last try.
+    pub reachable: u64,
+    /// Their node was up at the last look.
+    pub running: u64,
+    /// Never tried.
+    pub unknown: u64,
+    /// Taken off the list and not clean yet.
+    pub leaving: u64,
+}
+
+impl From<Counted> for HostCounts {
+    fn from(counted: Counted) -> Self {
+        let Counted { total, reachable, running, unknown, leaving } = counted;
+        Self { total, reachable, running, unknown, leaving }
+    }
+}
+
+/// The pool, when this viewer may see it.
+pub async fn visible(app: &App, viewer: &Viewer, name: &str) -> Result<Pool, Error> {
+    let found = match name.parse::<PoolName>() {
+        Ok(name) => app.store.pool_by_name(&name).await.map_err(Error::from),
+        Err(_) => Err(Error::not_found("pool", name)),
+    };
+    match found {
+        Ok(pool) if viewer.may_see(&pool) => Ok(pool),
+        // Without an account nobody learns which private pools exist.
+        Ok(_) | Err(Error::Missing(_) | Error::NotFound { .. }) if *viewer == Viewer::Anonymous => {
+            Err(Error::Unauthenticated("seeing this pool"))
+        }
+        Ok(_) => Err(Error::not_found("pool", name)),
+        Err(error) => Err(error),
+    }
+}
+
+/// The pool, when this viewer may change it.
+pub async fn changeable(app: &App, viewer: &Viewer, name: &str) -> Result<Pool, Error> {
+    if *viewer == Viewer::Anonymous {
+        return Err(Error::Unauthenticated("changing a pool"));
+    }
+    let pool = visible(app, viewer, name).await?;
+    if !viewer.may_change(&pool) {
+        return Err(Error::Forbidden { what: "changing this pool", needs: Role::Administrator, or_owner: true });
+    }
+    Ok(pool)
+}
+
+/// Every pool that this viewer may see, by name.
+pub async fn list(app: &App, viewer: &Viewer) -> Result<Vec<PoolSummary>, Error> {
+    let mut counts = app.store.host_counts().await?;
+    let mut snapshots = app.store.newest_snapshots().await?;
+    let mut open: HashMap<PoolId, Vec<Task>> = HashMap::new();
+    for task in app.store.open_tasks(None).await? {
+        open.entry(task.pool).or_default().push(task);
+    }
+    let pools = app.store.pools().await?.into_iter().filter(|pool| viewer.may_see(pool));
+    Ok(pools
+        .map(|pool| PoolSummary {
+            hosts: counts.remove(&pool.id).unwrap_or_default().into(),
+            snapshot: snapshots.remove(&pool.id),
+            tasks: open.remove(&pool.id).unwrap_or_default(),
+            may_change: viewer.may_change(&pool),
+            pool,
+        })
+        .collect())
+}
+
+/// One pool with its counts.
+pub async fn summary(app: &App, viewer: &Viewer, pool: Pool) -> Result<PoolSummary, Error> {
+    Ok(PoolSummary {
+        hosts: app.store.host_counts().await?.remove(&pool.id).unwrap_or_default().into(),
+        snapshot: app.store.newest_snapshot(pool.id).await?,
+        tasks: app.store.open_tasks(Some(pool.id)).await?,
+        may_change: viewer.may_change(&pool),
+        pool,
+    })
+}
+
+/// Names of the pools that need no account.
+pub async fn public_names(app: &App) -> Result<HashSet<String>, Error> {
+    let pools = app.store.pools().await?;
+    let public = pools.into_iter().filter(|pool| pool.settings.visibility == Visibility::Public);
+    Ok(public.map(|pool| pool.name.to_string()).collect())
+}
+
+/// The hosts of a text, or every wrong line of it.
+pub fn hosts_of(text: &str) -> Result<Vec<HostSpec>, Error> {
+    let list = host_list::parse(text);
+    if list.errors.is_empty() { Ok(list.hosts) } else { Err(Error::Hosts(list.errors)) }
+}
+
+/// Registers a pool. `given` holds `name`, optionally `hosts` (the text of a host list), and the
+/// settings. When anything is wrong, nothing is created.
+pub async fn create(app: &App, viewer: &Viewer, mut given: Map<String, Value>) -> Result<PoolSummary, Error> {
+    let owner = viewer.id().ok_or(Error::Unauthenticated("creating a pool"))?;
+    if !viewer.is_at_least(Role::Publisher) {
+        return Err(Error::Forbidden { what: "creating a pool", needs: Role::Publisher, or_owner: false });
+    }
+    let name = text_field(&mut given, "name")?.ok_or_else(|| Error::field("name", "is missing"))?;
+    let hosts = text_field(&mut given, "hosts")?.unwrap_or_default();
+    let settings: PoolSettings = parse_value(Value::Object(given))?;
+
+    // Everything that is wrong is told at once.
+    let mut wrong = Vec::new();
+    let name = name.parse::<PoolName>().map_err(|error| wrong.push(error.into())).ok();
+    // The other settings are checked even when the name is wrong.
+    let stand_in = || "x".parse::<PoolName>().ok();
+    let settings = match name.clone().or_else(stand_in).map(|name| settings.checked(&name)) {
+        Some(Ok(settings)) => Some(settings),
+        Some(Err(errors)) => {
+            wrong.extend(errors.into_iter().map(Into::into));
+            None
+        }
+        None => None,
+    };
+    let (Some(name), Some(settings), true) = (name, settings, wrong.is_empty()) else {
+        return Err(Error::Fields(wrong));
+    };
+    let hosts = hosts_of(&hosts)?;
+
+    let now = Time::now();
+    let pool = app.store.create_pool(&name, &settings, Some(owner), now).await?;
+    if let Err(error) = fill(app, &pool, &settings, &hosts).await {
+        app.store.delete_pool(pool.id).await?;
+        return Err(error);
+    }
+    app.events.publish(Some(pool.name.as_str()), Change::Pool);
+    summary(app, viewer, pool).await
+}
+
+async fn fill(app: &App, pool: &Pool, settings: &PoolSettings, hosts: &[HostSpec]) -> Result<(), Error> {
+    if let Some(secret) = &settings.network_secret {
+        secrets::put(app, SecretScope::Pool(pool.id), secrets::NETWORK_SECRET, secret.as_bytes()).await?;
+    }
+    if !hosts.is_empty() {
+        app.store.set_hosts(pool.id, hosts).await?;
+    }
+    crate::folders::private_folder(&app.folders.public(&pool.name)).map_err(Error::internal)
+}
+
+fn text_field(given: &mut Map<String, Value>, field: &'static str) -> Result<Option<String>, Error> {
+    match given.remove(field) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(Error::field(field, "must be a text")),
+    }
+}
+
+/// A pool after an edit.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct EditedPool {
+    /// As it is now.
+    #[serde(flatten)]
+    pub summary: PoolSummary,
+    /// Hosts keep the old settings until an upgrade.
+    pub needs_upgrade: bool,
+}
+
+/// Changes some settings; what `given` does not name stays.
+pub async fn edit(app: &App, viewer: &Viewer, pool: Pool, given: Map<String, Value>) -> Result<EditedPool, Error> {
+    if given.contains_key("name") {
+        return Err(Error::field("name", "can't be changed; hosts and files are found by it"));
+    }
+    let gives_secret = given.contains_key("network_secret");
+    let settings = merged(&pool, given)?;
+    if settings.kind != pool.settings.kind && pool.state != PoolState::Created {
+        return Err(Error::field("kind", "can't be changed once something was installed"));
+    }
+    if settings.transport != pool.settings.transport && pool.state != PoolState::Created {
+        return Err(Error::field("transport", "can't be changed once something was installed"));
+    }
+    if settings.install_path != pool.settings.install_path && pool.state != PoolState::Created {
+        return Err(Error::field(
+            "install_path",
+            "can't be changed once something was installed; stop the pool first, or make another one",
+        ));
+    }
+    let needs_upgrade = pool.package.is_some() && (gives_secret || reaches_hosts(&pool.settings, &settings));
+    app.store.set_pool_settings(pool.id, &settings).await?;
+    if gives_secret {
+        match &settings.network_secret {
+            Some(secret) => {
+                secrets::put(app, SecretScope::Pool(pool.id), secrets::NETWORK_SECRET, secret.as_bytes()).await?;
+            }
+            None => app.store.delete_secret(SecretScope::Pool(pool.id), secrets::NETWORK_SECRET).await?,
+        }
+    }
+    app.events.publish(Some(pool.name.as_str()), Change::Pool);
+    let pool = app.store.pool(pool.id).await?;
+    Ok(EditedPool { summary: summary(app, viewer, pool).await?, needs_upgrade })
+}
+
+/// The pool's settings with these fields replaced, checked.
+pub fn merged(pool: &Pool, given: Map<String, Value>) -> Result<PoolSettings, Error> {
+    let mut all = match serde_json::to_value(&pool.settings).map_err(Error::internal)? {
+        Value::Object(all) => all,
+        _ => Map::new(),
+    };
+    for (field, value) in given {
+        match (all.get_mut(&field), value) {
+            // Ports may be given one by one.
+            (Some(Value::Object(old)), Value::Object(new)) => old.extend(new),
+            (_, value) => {
+                all.insert(field, value);
+            }
+        }
+    }
+    let settings: PoolSettings = parse_value(Value::Object(all))?;
+    Ok(settings.checked(&pool.name)?)
+}
+
+/// The settings differ in something that is written on hosts.
+fn reaches_hosts(old: &PoolSettings, new: &PoolSettings) -> bool {
+    let on_hosts =
+        |s: &PoolSettings| (s.namespace.clone(), s.ports, s.kad_protocol.clone(), s.bootstrap.clone(), s.kind);
+    on_hosts(old) != on_hosts(new)
+}
+
+/// Deletes a pool that is on no host any more, with its files and its history.
+pub async fn delete(app: &App, pool: &Pool) -> Result<(), Error> {
+    let open = app.store.open_tasks(Some(pool.id)).await?;
+    if let Some(task) = open.first() {
+        return Err(Error::Conflict {
+            code: "task_open",
+            message: format!("{} #{} is {}; cancel it or wait for its end", task.action, task.id, task.state.as_str()),
+        });
+    }
+    let installed = app.store.pool_hosts(pool.id).await?.into_iter().filter(|h| h.known.package.is_some()).count();
+    let forgotten = pool.state == PoolState::Uninstalling;
+    if installed > 0 && !forgotten {
+        return Err(Error::Conflict {
+            code: "still_installed",
+            message: format!("{installed} hosts still have a package of this pool; stop it first"),
+        });
+    }
+    app.store.delete_pool(pool.id).await?;
+    for folder in [app.folders.public(&pool.name), app.folders.private(&pool.name)] {
+        match tokio::fs::remove_dir_all(&folder).await {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::Internal(
+                    anyhow::Error::new(error).context(format!("delete the folder {}", folder.display())),
+                ));
+            }
+            _ => {}
+        }
+    }
+    app.events.publish(Some(pool.name.as_str()), Change::Pool);
+    Ok(())
+}
