@@ -2,9 +2,13 @@
 //!
 //! A library with a thin binary, so that tests start the real server on port 0.
 
+pub mod accounts;
+pub mod app;
 pub mod cli;
 pub mod config;
 pub mod engine;
 pub mod events;
 pub mod folders;
+pub mod http;
 pub mod secrets;
+pub mod service;

@@ -1,1 +1,4 @@
 //! The real server, on port 0, against its HTTP API and its command line.
+
+mod routes;
+mod support;

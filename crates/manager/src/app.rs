@@ -1,0 +1,106 @@
+//! Wiring: opens what the manager needs, serves until told to stop, and ends in order.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use p2ppool_store::Store;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::accounts::throttle::Throttle;
+use crate::accounts::{Passwords, Secret};
+use crate::config::Config;
+use crate::events::Events;
+use crate::folders::Folders;
+use crate::secrets::Secrets;
+use crate::{http, service};
+
+/// How long requests that are under way may take when the manager ends.
+const GOODBYE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// What use cases work with.
+#[derive(Debug)]
+pub struct App {
+    /// The database.
+    pub store: Store,
+    /// Tells viewers what changed.
+    pub events: Events,
+    /// Files beside the database.
+    pub folders: Folders,
+    /// Seals keys.
+    pub secrets: Secrets,
+    /// Hashes passwords.
+    pub passwords: Passwords,
+    /// Slows guessing down.
+    pub throttle: Throttle,
+    /// One permit per open event stream.
+    pub streams: Arc<Semaphore>,
+    /// Trips when the manager ends.
+    pub shutdown: CancellationToken,
+}
+
+/// The account that the first start made.
+#[derive(Debug)]
+pub struct FirstAccount {
+    /// Its name.
+    pub name: String,
+    /// Its password, told once.
+    pub password: Secret,
+}
+
+impl App {
+    /// Opens folders, keys and database; makes them and the first account when they are missing.
+    pub async fn open(config: &Config) -> anyhow::Result<(Arc<Self>, Option<FirstAccount>)> {
+        let folders =
+            Folders::open(&config.data).with_context(|| format!("open the data folder {}", config.data.display()))?;
+        let secrets = Secrets::load_or_create(&folders.secret_key())?;
+        let store = Store::open(&config.database).await?;
+        let app = Arc::new(Self {
+            store,
+            events: Events::default(),
+            folders,
+            secrets,
+            passwords: Passwords::default(),
+            throttle: Throttle::default(),
+            streams: Arc::new(Semaphore::new(http::sse::STREAMS_MAX)),
+            shutdown: CancellationToken::new(),
+        });
+        let first = service::accounts::first_account(&app).await?;
+        Ok((app, first))
+    }
+
+    /// Serves on this listener until the shutdown token trips, then closes what is open.
+    pub async fn serve(self: Arc<Self>, listener: TcpListener) -> anyhow::Result<()> {
+        let router = http::router(Arc::clone(&self)).into_make_service_with_connect_info::<SocketAddr>();
+        let stop = self.shutdown.clone();
+        let serving =
+            axum::serve(listener, router).with_graceful_shutdown(async move { stop.cancelled().await }).into_future();
+        let mut serving = std::pin::pin!(serving);
+        let late = async {
+            self.shutdown.cancelled().await;
+            tokio::time::sleep(GOODBYE_DEADLINE).await;
+        };
+        tokio::select! {
+            ended = &mut serving => ended.context("serve HTTP")?,
+            () = late => tracing::warn!("some requests did not end within {} s", GOODBYE_DEADLINE.as_secs()),
+        }
+        self.store.close().await;
+        Ok(())
+    }
+}
+
+/// Listens where the configuration says.
+pub async fn listen(config: &Config) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(config.listen).await.with_context(|| {
+        format!("listen on {}; is another program there? (--listen chooses another port)", config.listen)
+    })
+}
+
+/// The folder is ours to write: said before anything else is tried, because it is the commonest mistake.
+pub fn check_data_folder(path: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(path).with_context(|| format!("create the data folder {}", path.display()))
+}

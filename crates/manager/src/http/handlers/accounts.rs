@@ -1,0 +1,166 @@
+//! Login, logout, who am I, API tokens.
+
+use axum::extract::Path;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::IntoResponse;
+use p2ppool_model::role::Role;
+use p2ppool_model::{Time, TokenId, UserId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::accounts::Viewer;
+use crate::http::State;
+use crate::http::body::Json;
+use crate::http::caller::{Caller, no_session_cookie, session_cookie};
+use crate::http::error::ErrorAnswer;
+use crate::service::{Error, accounts};
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Login {
+    /// The account's name.
+    name: String,
+    /// Its password.
+    #[schema(format = Password)]
+    password: String,
+}
+
+/// Who sends the requests.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Me {
+    /// The person; null without an account.
+    user: Option<Person>,
+}
+
+/// A person with an account.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Person {
+    /// Row identity.
+    id: UserId,
+    /// Name.
+    name: String,
+    /// What they may do; with a token, what it carries.
+    role: Role,
+}
+
+impl From<&Viewer> for Me {
+    fn from(viewer: &Viewer) -> Self {
+        let user = match viewer {
+            Viewer::Anonymous => None,
+            Viewer::Person { id, name, role } => Some(Person { id: *id, name: name.clone(), role: *role }),
+        };
+        Self { user }
+    }
+}
+
+/// Begins a session; the answer sets its cookie.
+#[utoipa::path(post, path = "/login", tag = "accounts", request_body = Login,
+    responses((status = 200, body = Me), (status = 401, body = ErrorAnswer), (status = 429, body = ErrorAnswer)))]
+pub(crate) async fn login(
+    app: State,
+    caller: Caller,
+    headers: HeaderMap,
+    Json(given): Json<Login>,
+) -> Result<impl IntoResponse, Error> {
+    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    let login = accounts::Login {
+        name: given.name,
+        password: given.password,
+        address: caller.address,
+        agent: agent.to_owned(),
+    };
+    let (user, secret) = accounts::login(&app, login).await?;
+    let me = Me { user: Some(Person { id: user.id, name: user.name, role: user.role }) };
+    Ok(([(header::SET_COOKIE, session_cookie(&secret, &headers))], axum::Json(me)))
+}
+
+/// Ends the session.
+#[utoipa::path(post, path = "/logout", tag = "accounts", responses((status = 204)))]
+pub(crate) async fn logout(app: State, caller: Caller) -> Result<impl IntoResponse, Error> {
+    if let Some(session) = &caller.session {
+        accounts::logout(&app, session).await?;
+    }
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, no_session_cookie())]))
+}
+
+/// Who sends this request? Answers without an account, too.
+#[utoipa::path(get, path = "/me", tag = "accounts", responses((status = 200, body = Me)))]
+pub(crate) async fn me(caller: Caller) -> axum::Json<Me> {
+    axum::Json(Me::from(&caller.viewer))
+}
+
+/// An API token, without the token.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Token {
+    /// Row identity, to delete it by.
+    id: TokenId,
+    /// What it is for.
+    name: String,
+    /// Its holder has this role at most.
+    role: Role,
+    /// When it was made.
+    created: Time,
+    /// It ends then; null: when it is deleted.
+    expires: Option<Time>,
+    /// Last use, to the minute.
+    last_used: Option<Time>,
+}
+
+impl From<p2ppool_store::Token> for Token {
+    fn from(token: p2ppool_store::Token) -> Self {
+        let p2ppool_store::Token { id, name, role, created, expires, last_used, .. } = token;
+        Self { id, name, role, created, expires, last_used }
+    }
+}
+
+/// A new API token.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct MadeToken {
+    /// The token itself; it is not told again. Send it as `Authorization: Bearer p2p_…`.
+    token: String,
+    /// What is kept of it.
+    #[serde(flatten)]
+    kept: Token,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewToken {
+    /// What it is for; one person's tokens have different names.
+    name: String,
+    /// Its holder has at most this role; your own by default.
+    #[serde(default)]
+    role: Option<Role>,
+    /// It ends then.
+    #[serde(default)]
+    expires: Option<Time>,
+}
+
+/// Your API tokens.
+#[utoipa::path(get, path = "/tokens", tag = "accounts",
+    responses((status = 200, body = [Token]), (status = 401, body = ErrorAnswer)))]
+pub(crate) async fn tokens(app: State, caller: Caller) -> Result<axum::Json<Vec<Token>>, Error> {
+    let tokens = accounts::tokens(&app, caller.person("listing tokens")?).await?;
+    Ok(axum::Json(tokens.into_iter().map(Token::from).collect()))
+}
+
+/// Makes an API token.
+#[utoipa::path(post, path = "/tokens", tag = "accounts", request_body = NewToken,
+    responses((status = 201, body = MadeToken), (status = 401, body = ErrorAnswer), (status = 422, body = ErrorAnswer)))]
+pub(crate) async fn create_token(
+    app: State,
+    caller: Caller,
+    Json(new): Json<NewToken>,
+) -> Result<(StatusCode, axum::Json<MadeToken>), Error> {
+    let person = caller.person("making a token")?;
+    let (token, secret) = accounts::create_token(&app, person, &new.name, new.role, new.expires).await?;
+    Ok((StatusCode::CREATED, axum::Json(MadeToken { token: secret.reveal().to_owned(), kept: token.into() })))
+}
+
+/// Deletes an API token; it stops working at once.
+#[utoipa::path(delete, path = "/tokens/{id}", tag = "accounts", params(("id" = i64, Path)),
+    responses((status = 204), (status = 404, body = ErrorAnswer)))]
+pub(crate) async fn delete_token(app: State, caller: Caller, Path(id): Path<TokenId>) -> Result<StatusCode, Error> {
+    accounts::delete_token(&app, caller.person("deleting a token")?, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,53 @@
+//! URL, status and JSON field. Handlers take the request apart, ask who may, and make one call.
+
+pub mod assets;
+pub mod body;
+pub mod caller;
+pub mod error;
+pub mod handlers;
+pub mod openapi;
+pub mod page;
+pub mod request_id;
+pub mod security;
+pub mod sse;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::{Router, middleware};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use crate::app::App;
+
+/// What every handler is given.
+pub(crate) type State = axum::extract::State<Arc<App>>;
+
+/// Longest time until an answer begins. Streams go on after that.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Everything that the server serves.
+pub fn router(app: Arc<App>) -> Router {
+    let (api, document) = openapi::routes().split_for_parts();
+    let document = openapi::finish(document);
+    Router::new()
+        .merge(api)
+        .merge(openapi::route(&document))
+        .fallback(assets::serve)
+        .with_state(app)
+        .layer(DefaultBodyLimit::max(body::JSON_MAX))
+        .layer(middleware::from_fn(security::check_origin))
+        .layer(CatchPanicLayer::custom(error::panicked))
+        .layer(middleware::from_fn(error::write_errors))
+        .layer(CompressionLayer::new())
+        .layer(middleware::from_fn(security::add_headers))
+        .layer(middleware::from_fn(request_id::number))
+}
+
+/// For routes that answer at once; not for uploads.
+pub(crate) fn answer_deadline() -> TimeoutLayer {
+    TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, ANSWER_DEADLINE)
+}

@@ -1,0 +1,95 @@
+//! The description of the API, made from the handlers themselves.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::header;
+use axum::routing::get;
+use utoipa::openapi::OpenApi as Document;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::http::body::HOST_LIST_MAX;
+use crate::http::caller::SESSION_COOKIE;
+use crate::http::handlers::{accounts, events, hosts, keys, meta, pools};
+
+/// Where the API lives.
+pub const PREFIX: &str = "/api/v1";
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "P2PPool Manager", description = "Deploys, watches and repairs peer-to-peer overlays.", license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")),
+    components(schemas(crate::http::error::ErrorAnswer, p2ppool_model::event::Event)),
+    modifiers(&Schemes),
+    security((), ("session" = []), ("token" = [])),
+)]
+struct Description;
+
+struct Schemes;
+
+impl Modify for Schemes {
+    fn modify(&self, document: &mut Document) {
+        let components = document.components.get_or_insert_default();
+        let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(SESSION_COOKIE)));
+        components.add_security_scheme("session", cookie);
+        components.add_security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+    }
+}
+
+/// Every route of the API, with its description.
+pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
+    let quick = OpenApiRouter::new()
+        .routes(routes!(meta::health))
+        .routes(routes!(meta::version))
+        .routes(routes!(accounts::login))
+        .routes(routes!(accounts::logout))
+        .routes(routes!(accounts::me))
+        .routes(routes!(accounts::tokens, accounts::create_token))
+        .routes(routes!(accounts::delete_token))
+        .routes(routes!(pools::list, pools::create))
+        .routes(routes!(pools::show, pools::edit, pools::delete))
+        .routes(routes!(hosts::key))
+        .routes(routes!(hosts::trust))
+        .routes(routes!(keys::show, keys::set))
+        .routes(routes!(keys::generate))
+        .layer(super::answer_deadline());
+    let host_lists = OpenApiRouter::new()
+        .routes(routes!(hosts::parse))
+        .routes(routes!(hosts::list, hosts::replace))
+        .layer(DefaultBodyLimit::max(HOST_LIST_MAX))
+        .layer(super::answer_deadline());
+    let streams = OpenApiRouter::new().routes(routes!(events::stream));
+    OpenApiRouter::with_openapi(Description::openapi()).nest(PREFIX, quick.merge(host_lists).merge(streams))
+}
+
+/// The description as people get it.
+pub fn document() -> Document {
+    finish(routes().split_for_parts().1)
+}
+
+/// axum writes a path's tail as `{*path}`, OpenAPI as `{path}`.
+pub(crate) fn finish(mut document: Document) -> Document {
+    let paths = std::mem::take(&mut document.paths.paths);
+    document.paths.paths = paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
+    document
+}
+
+/// `GET /api/v1/openapi.json`; needs no account.
+pub(crate) fn route(document: &Document) -> Router<Arc<App>> {
+    let text: axum::body::Bytes = text(document).into();
+    Router::new().route(
+        &format!("{PREFIX}/openapi.json"),
+        get(move || async move { ([(header::CONTENT_TYPE, "application/json")], text) }),
+    )
+}
+
+/// The description as it is written to `web/openapi.json`.
+pub fn text(document: &Document) -> String {
+    let mut text = document.to_pretty_json().unwrap_or_else(|error| format!("{{\"error\": \"{error}\"}}"));
+    text.push('\n');
+    text
+}

@@ -1,0 +1,7 @@
+//! One file per noun.
+
+mod accounts;
+mod hosts;
+mod keys;
+mod meta;
+mod pools;
