@@ -6,6 +6,9 @@
 pub mod config;
 pub mod identity;
 pub mod info;
+pub mod kad_message;
+pub mod probe;
+pub mod protobuf;
 pub mod transport;
 
 use libp2p::{PeerId, StreamProtocol};
