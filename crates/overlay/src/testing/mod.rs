@@ -1,3 +1,4 @@
 //! Overlays to test and measure the crawl with.
 
+pub mod hosted;
 pub mod simulated;

@@ -111,7 +111,10 @@ fn from_info(node: Node, info: InfoResponse, namespace: &str) -> Result<Answer, 
         .neighbours
         .into_iter()
         .take(NEIGHBOURS_MAX)
-        .map(|neighbour| Neighbour { peer: neighbour.peer, addresses: neighbour.addresses })
+        .map(|neighbour| Neighbour {
+            addresses: plain(&neighbour.peer, neighbour.addresses.iter()),
+            peer: neighbour.peer,
+        })
         .collect();
     Ok(Answer { node: with_vitals(node, info.vitals), neighbours })
 }
@@ -131,7 +134,7 @@ fn with_vitals(node: Node, vitals: Option<Vitals>) -> Node {
         memory: vitals.rss,
         cpu_s: vitals.cpu_s,
         load: vitals.load,
-        transport_addresses: vitals.external,
+        transport_addresses: plain(&node.address, vitals.external.iter()),
         details: NodeDetails::Libp2p { nat: Some(vitals.nat), protocols: Vec::new(), info: true },
         ..node
     }
@@ -143,7 +146,15 @@ fn from_walk(told: Told) -> Answer {
 }
 
 fn neighbour((peer, addresses): Peer) -> Neighbour {
-    Neighbour { peer: peer.to_string(), addresses: addresses.iter().map(ToString::to_string).collect() }
+    let peer = peer.to_string();
+    Neighbour { addresses: plain(&peer, addresses.iter()), peer }
+}
+
+/// Addresses of `peer` as text, without the peer id that some nodes append, so that one place has one address.
+fn plain(peer: &str, addresses: impl Iterator<Item = impl ToString>) -> Vec<String> {
+    let suffix = format!("/p2p/{peer}");
+    let strip = |address: String| address.strip_suffix(&suffix).map(str::to_owned).unwrap_or(address);
+    addresses.map(|address| strip(address.to_string())).collect()
 }
 
 /// The node with what identify told of it.
@@ -154,7 +165,7 @@ fn described(node: Node, identity: Option<Identity>) -> Node {
     Node {
         version: identity.agent.or(node.version),
         namespace: identity.protocol_version.as_deref().and_then(namespace_of).or(node.namespace),
-        transport_addresses: identity.addresses.iter().map(ToString::to_string).collect(),
+        transport_addresses: plain(&node.address, identity.addresses.iter()),
         details: NodeDetails::Libp2p { nat: None, protocols: identity.protocols, info: false },
         ..node
     }
