@@ -4,6 +4,7 @@
 
 pub mod accounts;
 pub mod app;
+pub mod bundles;
 pub mod cli;
 pub mod config;
 pub mod engine;

@@ -7,6 +7,8 @@ use p2ppool_model::outcome::Outcome;
 use p2ppool_model::pool::{OverlayKindName, TransportName, Visibility};
 use p2ppool_model::{HostId, PoolName, TaskId, TokenId};
 
+use crate::config::Settings;
+
 /// The manager that a client talks to when nobody says otherwise.
 pub(super) const SERVER_DEFAULT: &str = "http://127.0.0.1:8080";
 
@@ -29,6 +31,13 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Start the manager
+    Serve(ServeArgs),
+    /// Start a manager with a pool of processes on this machine, to look at
+    Demo(DemoArgs),
+    /// Accounts, on the manager's own machine
+    #[command(subcommand)]
+    User(UserCommand),
     /// Pools: create, list, show, edit, delete
     #[command(subcommand)]
     Pool(PoolCommand),
@@ -66,6 +75,49 @@ pub(super) enum Command {
     },
     /// Print the manual page (troff)
     Man,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct ServeArgs {
+    /// TOML file with the same settings
+    #[arg(long, env = "P2PPOOL_CONFIG", value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) settings: Settings,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct DemoArgs {
+    /// How many hosts
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub(super) hosts: u8,
+    /// Port of the web page, 0 for any free one
+    #[arg(long, default_value_t = 8080)]
+    pub(super) port: u16,
+    /// Folder to keep everything in [default: a new one that is deleted at the end]
+    #[arg(long, value_name = "DIR")]
+    pub(super) data: Option<PathBuf>,
+    /// The p2pnode program to deploy instead of the built-in one
+    #[arg(long, env = "P2PPOOL_NODE_BINARY", value_name = "FILE")]
+    pub(super) node_binary: Option<PathBuf>,
+    /// Go through the whole life of the pool once, clean up, and tell whether each step was right
+    #[arg(long)]
+    pub(super) once: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum UserCommand {
+    /// Give an account a new random password
+    ResetPassword {
+        /// Name of the account
+        #[arg(default_value = "admin")]
+        name: String,
+        /// TOML file with the manager's settings
+        #[arg(long, env = "P2PPOOL_CONFIG", value_name = "FILE")]
+        config: Option<PathBuf>,
+        #[command(flatten)]
+        settings: Settings,
+    },
 }
 
 #[derive(Debug, Subcommand)]

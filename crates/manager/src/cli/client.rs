@@ -68,6 +68,12 @@ impl Client {
         response.text().await.map_err(|error| bad_answer(path, &error))
     }
 
+    /// A file.
+    pub(super) async fn get_bytes(&self, path: &str) -> Result<Vec<u8>, CliError> {
+        let response = self.send(Method::GET, path, self.request(Method::GET, path)).await?;
+        Ok(response.bytes().await.map_err(|error| bad_answer(path, &error))?.into())
+    }
+
     /// Sends JSON, expects JSON.
     pub(super) async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, CliError> {
         self.json(Method::POST, path, self.request(Method::POST, path).json(body)).await

@@ -49,7 +49,18 @@ pub(super) enum CliError {
     Io(#[from] std::io::Error),
 }
 
+impl From<anyhow::Error> for CliError {
+    fn from(error: anyhow::Error) -> Self {
+        Self::other(error)
+    }
+}
+
 impl CliError {
+    /// An error of the manager itself, with its causes.
+    pub(super) fn other(error: impl Into<anyhow::Error>) -> Self {
+        Self::Other(format!("{:#}", error.into()))
+    }
+
     /// An error about a file.
     pub(super) fn file(path: &std::path::Path, source: std::io::Error) -> Self {
         Self::File { path: path.display().to_string(), source }

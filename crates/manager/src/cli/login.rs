@@ -22,19 +22,24 @@ pub(super) async fn login(args: LoginArgs, client: &Client, output: Output) -> R
         Some(file) => read_text(file)?.trim_end_matches(['\r', '\n']).to_owned(),
         None => ask_password(&args.name)?,
     };
-    let cookie = client.login(&args.name, &password).await?;
     let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let body = json!({ "name": format!("command line on {}", machine.trim()) });
-    let answer: Value = client.post_with_cookie("tokens", &cookie, &body).await?;
-    let Some(token) = answer["token"].as_str() else {
-        return Err(CliError::BadAnswer { path: "tokens".to_owned(), reason: "no token in it".to_owned() });
-    };
+    let token = new_token(client, &args.name, &password, &format!("command line on {}", machine.trim())).await?;
     let mut kept = read_kept()?;
-    kept.insert(client.server().to_owned(), token.to_owned());
+    kept.insert(client.server().to_owned(), token);
     let file = write_kept(&kept)?;
     output.show(&json!({ "logged_in": args.name }), || {
         format!("logged in as {}; the token is kept in {}", args.name, file.display())
     })
+}
+
+/// Makes an API token with a name and password.
+pub(super) async fn new_token(client: &Client, name: &str, password: &str, purpose: &str) -> Result<String, CliError> {
+    let cookie = client.login(name, password).await?;
+    let answer: Value = client.post_with_cookie("tokens", &cookie, &json!({ "name": purpose })).await?;
+    match answer["token"].as_str() {
+        Some(token) => Ok(token.to_owned()),
+        None => Err(CliError::BadAnswer { path: "tokens".to_owned(), reason: "no token in it".to_owned() }),
+    }
 }
 
 /// Forgets the token of this manager.

@@ -5,6 +5,7 @@ mod action;
 mod args;
 mod bundle;
 mod client;
+mod demo;
 mod error;
 mod host;
 mod input;
@@ -12,6 +13,7 @@ mod login;
 mod node;
 mod output;
 mod pool;
+mod serve;
 mod task;
 mod watch;
 
@@ -58,6 +60,9 @@ async fn run(args: Args) -> Result<ExitCode, CliError> {
             clap_mangen::Man::new(Args::command()).render(&mut std::io::stdout())?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Serve(args) => serve::serve(args).await.map(|()| ExitCode::SUCCESS),
+        Command::Demo(args) => demo::run(args, output).await,
+        Command::User(command) => serve::user(command, output).await.map(|()| ExitCode::SUCCESS),
         command => client_command(command, Client::new(args.server, args.token)?, output).await,
     }
 }
@@ -76,7 +81,9 @@ async fn client_command(command: Command, client: Client, output: Output) -> Res
         Command::Openapi => output.value(&client.get_value("openapi.json").await?)?,
         Command::Task(command) => return task::run(command, &client, output).await,
         Command::Action(command) => return action::run(command, &client, output).await,
-        Command::Completions { .. } | Command::Man => unreachable!("handled before a client was made"),
+        Command::Serve(_) | Command::Demo(_) | Command::User(_) | Command::Completions { .. } | Command::Man => {
+            unreachable!("handled before a client was made")
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

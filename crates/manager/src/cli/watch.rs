@@ -46,7 +46,8 @@ pub(super) fn summary(task: &Task) -> String {
     ))
 }
 
-async fn until_end(id: TaskId, pool: &str, client: &Client) -> Result<Task, CliError> {
+/// Follows a task to its end.
+pub(super) async fn until_end(id: TaskId, pool: &str, client: &Client) -> Result<Task, CliError> {
     let bar = bar();
     let mut events = client.events(pool).await.ok();
     loop {

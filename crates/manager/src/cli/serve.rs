@@ -1,0 +1,89 @@
+//! `p2ppool serve` and `p2ppool user …`: the manager itself.
+
+use std::path::PathBuf;
+
+use tokio_util::sync::CancellationToken;
+
+use super::args::{ServeArgs, UserCommand};
+use super::error::CliError;
+use super::output::Output;
+use crate::accounts::Secret;
+use crate::app::{self, App, FirstAccount};
+use crate::config::{Config, Settings};
+use crate::service;
+
+/// Serves until SIGINT or SIGTERM.
+pub(super) async fn serve(args: ServeArgs) -> Result<(), CliError> {
+    log_to_stderr();
+    let config = config(args.settings, args.config)?;
+    let listener = app::listen(&config).await?;
+    let address = listener.local_addr()?;
+    let (app, first) = App::open(&config).await?;
+    println!("{}", welcome(&format!("http://{address}"), first.as_ref()));
+    end_with_signals(app.shutdown.clone())?;
+    app.serve(listener).await?;
+    Ok(())
+}
+
+/// What a person needs to know right after the start.
+pub(super) fn welcome(address: &str, first: Option<&FirstAccount>) -> String {
+    match first {
+        Some(account) => format!(
+            "P2PPool Manager on {address}\n  user      {}\n  password  {}   (shown only now)",
+            account.name,
+            account.password.reveal()
+        ),
+        None => format!("P2PPool Manager on {address}"),
+    }
+}
+
+/// Trips the token at the first SIGINT or SIGTERM; a second SIGINT ends the process at once.
+pub(super) fn end_with_signals(token: CancellationToken) -> Result<(), CliError> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => eprintln!("ending; once more ends at once"),
+            _ = terminate.recv() => {}
+        }
+        token.cancel();
+        if interrupt.recv().await.is_some() {
+            std::process::exit(130);
+        }
+    });
+    Ok(())
+}
+
+/// Gives a person another random password.
+pub(super) async fn new_password(app: &App, name: &str) -> Result<Secret, CliError> {
+    let made = service::accounts::reset_password(app, name, None).await.map_err(CliError::other)?;
+    made.ok_or_else(|| CliError::Other(format!("no password was made for {name}")))
+}
+
+/// Flags and environment over the file over the defaults, checked.
+fn config(settings: Settings, file: Option<PathBuf>) -> Result<Config, CliError> {
+    let below = file.map(|file| Settings::read(&file)).transpose().map_err(CliError::other)?;
+    settings.over(below.unwrap_or_default()).checked().map_err(CliError::other)
+}
+
+/// Log lines go to standard error; RUST_LOG chooses them.
+pub(super) fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,libp2p=warn,russh=warn,sqlx=warn"));
+    // A second call in one process (the demo) keeps the first.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
+
+/// Works on the data folder directly, for people who can read it anyway.
+pub(super) async fn user(command: UserCommand, output: Output) -> Result<(), CliError> {
+    let UserCommand::ResetPassword { name, settings, config: file } = command;
+    let (app, first) = App::open(&config(settings, file)?).await?;
+    let password = match first {
+        Some(account) if account.name == name => account.password,
+        _ => new_password(&app, &name).await?,
+    };
+    app.store.close().await;
+    let answer = serde_json::json!({ "name": name, "password": password.reveal() });
+    output.show(&answer, || format!("new password of {name}: {}   (shown only now)", password.reveal()))
+}
