@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use libp2p::core::ConnectedPoint;
+use libp2p::core::transport::PortUse;
 use libp2p::swarm::ConnectionId;
 use libp2p::{Multiaddr, PeerId};
 
@@ -20,6 +21,8 @@ pub struct Connection {
     pub remote: Multiaddr,
     /// We dialled, so the other end listens at `remote`.
     pub dialled: bool,
+    /// It was dialled from a port of its own, which AutoNAT does to test an address.
+    pub is_test: bool,
 }
 
 /// All open connections; as many as the swarm's limits allow.
@@ -33,8 +36,20 @@ impl Connections {
     /// A connection was opened.
     pub fn opened(&mut self, id: ConnectionId, peer: PeerId, endpoint: &ConnectedPoint) {
         let remote = without_peer(endpoint.get_remote_address());
-        let connection = Connection { peer, via: via(endpoint), remote, dialled: endpoint.is_dialer() };
+        let is_test = matches!(endpoint, ConnectedPoint::Dialer { port_use: PortUse::New, .. });
+        let connection = Connection { peer, via: via(endpoint), remote, dialled: endpoint.is_dialer(), is_test };
         self.open.insert(id, connection);
+    }
+
+    /// We dialled a peer whom we were directly connected with: it was met by an address without peer
+    /// id. Only the dialler may close such a connection, so that never both of two are closed.
+    pub fn is_spare(&self, id: ConnectionId) -> bool {
+        let Some(new) = self.open.get(&id).filter(|new| new.dialled && !new.is_test && new.via != Via::Relay) else {
+            return false;
+        };
+        self.open.iter().any(|(other, connection)| {
+            *other != id && connection.peer == new.peer && !connection.is_test && connection.via != Via::Relay
+        })
     }
 
     /// A connection was closed; `left` others with the same peer stay.
@@ -90,6 +105,28 @@ mod tests {
 
     fn listener(local: &str, remote: &str) -> ConnectedPoint {
         ConnectedPoint::Listener { local_addr: local.parse().unwrap(), send_back_addr: remote.parse().unwrap() }
+    }
+
+    fn dialer(address: &str, port_use: PortUse) -> ConnectedPoint {
+        let role_override = libp2p::core::Endpoint::Dialer;
+        ConnectedPoint::Dialer { address: address.parse().unwrap(), role_override, port_use }
+    }
+
+    #[test]
+    fn a_second_dial_to_the_same_peer_is_spare_unless_it_tests_or_replaces_a_relayed_one() {
+        let mut connections = Connections::default();
+        let (peer, relayed) = (PeerId::random(), PeerId::random());
+        let ids: Vec<_> = (0..5).map(ConnectionId::new_unchecked).collect();
+        connections.opened(ids[0], peer, &dialer("/ip4/127.0.0.2/tcp/1", PortUse::Reuse));
+        assert!(!connections.is_spare(ids[0]));
+        connections.opened(ids[1], peer, &dialer("/ip4/127.0.0.2/udp/1/quic-v1", PortUse::Reuse));
+        assert!(connections.is_spare(ids[1]));
+        connections.opened(ids[2], peer, &dialer("/ip4/127.0.0.2/tcp/1", PortUse::New));
+        assert!(!connections.is_spare(ids[2]));
+        let circuit = format!("/ip4/127.0.0.3/tcp/1/p2p/{}/p2p-circuit", PeerId::random());
+        connections.opened(ids[3], relayed, &dialer(&circuit, PortUse::Reuse));
+        connections.opened(ids[4], relayed, &dialer("/ip4/127.0.0.4/tcp/1", PortUse::Reuse));
+        assert!(!connections.is_spare(ids[4]));
     }
 
     #[test]

@@ -58,7 +58,7 @@ mod tests {
 
     fn connection(dialled: bool) -> Connection {
         let remote = "/ip4/127.0.0.2/tcp/1".parse().unwrap();
-        Connection { peer: PeerId::random(), via: Via::Tcp, remote, dialled }
+        Connection { peer: PeerId::random(), via: Via::Tcp, remote, dialled, is_test: false }
     }
 
     #[test]

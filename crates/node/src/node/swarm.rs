@@ -260,6 +260,9 @@ impl Node {
     fn on_opened(&mut self, peer: PeerId, connection: ConnectionId, endpoint: &ConnectedPoint) {
         self.connections.opened(connection, peer, endpoint);
         self.failures.succeeded(&peer);
+        if self.connections.is_spare(connection) {
+            self.swarm.close_connection(connection);
+        }
     }
 
     fn on_listening(&mut self, address: Multiaddr) {
@@ -277,8 +280,10 @@ impl Node {
         match (peer, error) {
             (_, DialError::LocalPeerId { address }) => self.bootstrap.forget(address),
             (Some(peer), DialError::WrongPeerId { .. } | DialError::Transport(_) | DialError::NoAddresses) => {
+                // of a peer that is connected, an address may be wrong, but not the peer
+                let is_connected = self.swarm.is_connected(&peer);
                 let kad = &mut self.swarm.behaviour_mut().kad;
-                if table::contains(kad, &peer) && self.failures.failed(peer) {
+                if !is_connected && table::contains(kad, &peer) && self.failures.failed(peer) {
                     kad.remove_peer(&peer);
                     tracing::debug!(%peer, "dropped from the routing table");
                 }
@@ -321,6 +326,7 @@ impl Node {
         let Some(connection) = self.connections.get(id) else { return };
         let own: Vec<Multiaddr> = self.swarm.listeners().cloned().collect();
         let found = identified::judge(told, connection, &self.kad_protocol, &own);
+        tracing::debug!(%peer, address = %connection.remote, member = found.is_member, "identified");
         self.connections.set_member(peer, found.is_member);
         let kad = &mut self.swarm.behaviour_mut().kad;
         if !found.is_member {

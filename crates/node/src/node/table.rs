@@ -64,11 +64,15 @@ pub fn neighbours(kad: &mut Kad, me: PeerId, is_connected: impl Fn(&PeerId) -> b
 }
 
 fn texts<'a>(addresses: impl Iterator<Item = &'a Multiaddr>) -> Vec<String> {
-    addresses
-        .map(|address| without_peer(address).to_string())
-        .filter(|text| text.len() <= ADDRESS_BYTES_MAX)
-        .take(ADDRESSES_MAX)
-        .collect()
+    // the table may hold an address twice, with and without the peer's id
+    let mut texts: Vec<String> = Vec::new();
+    for text in addresses.map(|address| without_peer(address).to_string()) {
+        if text.len() <= ADDRESS_BYTES_MAX && !texts.contains(&text) {
+            texts.push(text);
+        }
+    }
+    texts.truncate(ADDRESSES_MAX);
+    texts
 }
 
 /// Peers that could not be dialled lately.
