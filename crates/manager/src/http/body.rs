@@ -69,8 +69,12 @@ async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Erro
     })
 }
 
-/// Parses JSON; a value that does not fit is an error on its field.
+/// Parses a JSON object; a value that does not fit is an error on its field.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    // serde would take an array for an object without names.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Error::field("body", "must be an object, not an array"));
+    }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         if error.inner().is_data() {

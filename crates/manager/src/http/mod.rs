@@ -3,6 +3,7 @@
 pub mod assets;
 pub mod body;
 pub mod caller;
+pub mod csv;
 pub mod error;
 pub mod handlers;
 pub mod openapi;
@@ -19,6 +20,7 @@ use axum::http::StatusCode;
 use axum::{Router, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 use tower_http::timeout::TimeoutLayer;
 
 use crate::app::App;
@@ -42,9 +44,14 @@ pub fn router(app: Arc<App>) -> Router {
         .layer(middleware::from_fn(security::check_origin))
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(middleware::from_fn(error::write_errors))
-        .layer(CompressionLayer::new())
+        .layer(CompressionLayer::new().compress_when(worth_compressing()))
         .layer(middleware::from_fn(security::add_headers))
         .layer(middleware::from_fn(request_id::number))
+}
+
+/// Files of pools are mostly archives; streams of events must not wait for a full block.
+fn worth_compressing() -> impl Predicate {
+    DefaultPredicate::new().and(NotForContentType::const_new("application/octet-stream"))
 }
 
 /// For routes that answer at once; not for uploads.

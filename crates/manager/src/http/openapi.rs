@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::http::body::HOST_LIST_MAX;
 use crate::http::caller::SESSION_COOKIE;
-use crate::http::handlers::{accounts, events, hosts, keys, meta, pools};
+use crate::http::handlers::{accounts, events, exports, files, hosts, keys, meta, nodes, pools, snapshots, tasks};
 
 /// Where the API lives.
 pub const PREFIX: &str = "/api/v1";
@@ -56,13 +56,28 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(hosts::trust))
         .routes(routes!(keys::show, keys::set))
         .routes(routes!(keys::generate))
+        .routes(routes!(tasks::list))
+        .routes(routes!(tasks::show))
+        .routes(routes!(tasks::hosts))
+        .routes(routes!(tasks::output))
+        .routes(routes!(nodes::list))
+        .routes(routes!(nodes::show))
+        .routes(routes!(nodes::map))
+        .routes(routes!(snapshots::list))
+        .routes(routes!(files::list))
         .layer(super::answer_deadline());
     let host_lists = OpenApiRouter::new()
         .routes(routes!(hosts::parse))
         .routes(routes!(hosts::list, hosts::replace))
         .layer(DefaultBodyLimit::max(HOST_LIST_MAX))
         .layer(super::answer_deadline());
-    let streams = OpenApiRouter::new().routes(routes!(events::stream));
+    let streams = OpenApiRouter::new()
+        .routes(routes!(events::stream))
+        .routes(routes!(exports::nodes))
+        .routes(routes!(exports::stats))
+        .routes(routes!(exports::hosts))
+        .routes(routes!(exports::tasks))
+        .routes(routes!(files::download));
     OpenApiRouter::with_openapi(Description::openapi()).nest(PREFIX, quick.merge(host_lists).merge(streams))
 }
 

@@ -2,9 +2,12 @@
 
 pub mod accounts;
 pub mod error;
+pub mod files;
 pub mod hosts;
 pub mod keys;
+pub mod nodes;
 pub mod pools;
 pub mod secrets;
+pub mod tasks;
 
 pub use error::{Error, FieldError};

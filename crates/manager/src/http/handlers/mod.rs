@@ -2,7 +2,12 @@
 
 pub(crate) mod accounts;
 pub(crate) mod events;
+pub(crate) mod exports;
+pub(crate) mod files;
 pub(crate) mod hosts;
 pub(crate) mod keys;
 pub(crate) mod meta;
+pub(crate) mod nodes;
 pub(crate) mod pools;
+pub(crate) mod snapshots;
+pub(crate) mod tasks;

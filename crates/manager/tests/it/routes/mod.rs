@@ -1,7 +1,11 @@
 //! One file per noun.
 
 mod accounts;
+mod events;
+mod exports;
+mod files;
 mod hosts;
 mod keys;
 mod meta;
+mod nodes;
 mod pools;

@@ -6,6 +6,9 @@ use std::sync::Arc;
 use p2ppool::app::App;
 use p2ppool::config::Settings;
 use p2ppool_model::role::Role;
+use p2ppool_model::snapshot::{Node, NodeDetails, NodeStatus, Totals};
+use p2ppool_model::{CrawlId, Time};
+use p2ppool_store::NewSnapshot;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -86,6 +89,10 @@ impl TestApp {
         }
     }
 
+    pub(crate) fn admin_token(&self) -> &str {
+        &self.admin
+    }
+
     /// A request without account; paths without leading `/` are of the API.
     pub(crate) fn anonymous(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, self.url(path))
@@ -155,4 +162,18 @@ pub(crate) async fn send(request: RequestBuilder) -> Answer {
     let response = request.send().await.unwrap();
     let (status, headers) = (response.status(), response.headers().clone());
     Answer { status, headers, text: response.text().await.unwrap() }
+}
+
+/// A node that answered.
+pub(crate) fn node(address: &str, consistency: Option<f64>) -> Node {
+    let details = NodeDetails::Libp2p { nat: None, protocols: vec![], info: true };
+    Node { status: NodeStatus::Answering, consistency, ..Node::unknown(address, details) }
+}
+
+/// Stores a snapshot of these nodes.
+pub(crate) async fn crawl(app: &TestApp, pool: &str, started: Time, nodes: &[Node]) -> CrawlId {
+    let pool = app.app.store.pool_by_name(&pool.parse().unwrap()).await.unwrap();
+    let totals = Totals::of(nodes, None, 0);
+    let new = NewSnapshot { pool: pool.id, task: None, started, duration_ms: 5, totals };
+    app.app.store.store_snapshot(&new, nodes).await.unwrap().id
 }

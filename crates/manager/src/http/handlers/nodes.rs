@@ -1,0 +1,106 @@
+//! Nodes of a snapshot: list, one, map.
+
+use axum::extract::Path;
+use p2ppool_model::CrawlId;
+use p2ppool_model::snapshot::Node;
+use p2ppool_store::NodeFilter;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::http::State;
+use crate::http::body::Query;
+use crate::http::caller::Caller;
+use crate::http::error::ErrorAnswer;
+use crate::http::page::{page, word};
+use crate::service::nodes::{MapPoints, Nodes};
+use crate::service::{Error, nodes, pools};
+
+/// Which nodes, in which order.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+pub(crate) struct NodesQuery {
+    /// The crawl; the newest by default.
+    #[param(value_type = Option<i64>)]
+    pub(crate) crawl: Option<CrawlId>,
+    /// Part of overlay address, host name, IP, version, namespace, virtual IP or package.
+    q: String,
+    /// `answering`, `dial_failed`, `connect_failed`, `ask_failed` or `not_dialled`.
+    status: Option<String>,
+    /// Only those of this namespace.
+    namespace: Option<String>,
+    /// A column, such as `consistency`.
+    sort: Option<String>,
+    /// `asc` or `desc`.
+    order: Option<String>,
+    /// Rows at most.
+    limit: Option<u32>,
+    /// Rows to leave out at the beginning.
+    offset: Option<u64>,
+}
+
+impl NodesQuery {
+    pub(crate) fn filter(&self) -> Result<NodeFilter, Error> {
+        Ok(NodeFilter {
+            text: self.q.clone(),
+            status: word("status", self.status.as_deref())?,
+            namespace: self.namespace.clone().filter(|name| !name.is_empty()),
+            sort: word("sort", self.sort.as_deref())?.unwrap_or_default(),
+            order: word("order", self.order.as_deref())?.unwrap_or_default(),
+        })
+    }
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct CrawlQuery {
+    /// The crawl; the newest by default.
+    #[param(value_type = Option<i64>)]
+    crawl: Option<CrawlId>,
+}
+
+/// Nodes of a snapshot, and the hosts that are missing in it.
+#[utoipa::path(get, path = "/pools/{pool}/nodes", tag = "nodes", params(("pool" = String, Path), NodesQuery),
+    responses((status = 200, body = Nodes), (status = 404, body = ErrorAnswer)))]
+pub(crate) async fn list(
+    app: State,
+    caller: Caller,
+    Path(name): Path<String>,
+    Query(query): Query<NodesQuery>,
+) -> Result<axum::Json<Nodes>, Error> {
+    let pool = pools::visible(&app, &caller.viewer, &name).await?;
+    let page = page(query.limit, query.offset)?;
+    let filter = query.filter()?;
+    let crawl = nodes::snapshot(&app, &pool, query.crawl).await?;
+    Ok(axum::Json(nodes::list(&app, crawl, &filter, page).await?))
+}
+
+/// One node by its overlay address.
+#[utoipa::path(get, path = "/pools/{pool}/nodes/{address}", tag = "nodes",
+    params(("pool" = String, Path), ("address" = String, Path), CrawlQuery),
+    responses((status = 200, body = Node), (status = 404, body = ErrorAnswer)))]
+pub(crate) async fn show(
+    app: State,
+    caller: Caller,
+    Path((name, address)): Path<(String, String)>,
+    Query(query): Query<CrawlQuery>,
+) -> Result<axum::Json<Node>, Error> {
+    let pool = pools::visible(&app, &caller.viewer, &name).await?;
+    let crawl = nodes::snapshot(&app, &pool, query.crawl).await?;
+    let crawl = crawl.ok_or_else(|| Error::not_found("node", &address))?;
+    Ok(axum::Json(app.store.node(crawl.id, &address).await?))
+}
+
+/// The nodes of a snapshot on the map, column by column.
+#[utoipa::path(get, path = "/pools/{pool}/map", tag = "nodes", params(("pool" = String, Path), CrawlQuery),
+    responses((status = 200, body = MapPoints), (status = 404, body = ErrorAnswer)))]
+pub(crate) async fn map(
+    app: State,
+    caller: Caller,
+    Path(name): Path<String>,
+    Query(query): Query<CrawlQuery>,
+) -> Result<axum::Json<MapPoints>, Error> {
+    let pool = pools::visible(&app, &caller.viewer, &name).await?;
+    let crawl = nodes::snapshot(&app, &pool, query.crawl).await?;
+    Ok(axum::Json(nodes::map(&app, crawl).await?))
+}

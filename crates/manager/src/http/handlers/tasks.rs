@@ -1,0 +1,121 @@
+//! Tasks: what runs, what ran, and what became of each host.
+
+use axum::extract::Path;
+use axum::http::header;
+use axum::response::IntoResponse;
+use p2ppool_model::pool::Pool;
+use p2ppool_model::task::{Task, TaskHost};
+use p2ppool_model::{HostId, Outcome, TaskId};
+use p2ppool_store::{TaskFilter, TaskHostFilter};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::accounts::Viewer;
+use crate::app::App;
+use crate::http::State;
+use crate::http::body::Query;
+use crate::http::caller::Caller;
+use crate::http::error::ErrorAnswer;
+use crate::http::page::{Listed, page};
+use crate::service::{Error, pools, tasks};
+
+/// Which tasks.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+pub(crate) struct TasksQuery {
+    /// Only of this pool.
+    pool: Option<String>,
+    /// Only in one of these states, separated by commas: `queued`, `running`, `succeeded`, …
+    state: String,
+    /// Rows at most.
+    limit: Option<u32>,
+    /// Rows to leave out at the beginning.
+    offset: Option<u64>,
+}
+
+impl TasksQuery {
+    pub(crate) async fn filter(&self, app: &App, viewer: &Viewer) -> Result<TaskFilter, Error> {
+        let pool = match self.pool.as_deref().filter(|name| !name.is_empty()) {
+            Some(name) => Some(pools::visible(app, viewer, name).await?.id),
+            None if *viewer == Viewer::Anonymous => {
+                return Err(Error::Unauthenticated("listing the tasks of all pools"));
+            }
+            None => None,
+        };
+        Ok(TaskFilter { pool, states: words("state", &self.state)? })
+    }
+}
+
+/// Which hosts of a task.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+pub(crate) struct TaskHostsQuery {
+    /// Only with one of these outcomes, separated by commas: `ok`, `unreachable`, `failed`, …
+    outcome: String,
+    /// Part of address or message.
+    q: Option<String>,
+    /// Rows at most.
+    limit: Option<u32>,
+    /// Rows to leave out at the beginning.
+    offset: Option<u64>,
+}
+
+/// Words separated by commas.
+fn words<T: std::str::FromStr<Err = String>>(field: &'static str, text: &str) -> Result<Vec<T>, Error> {
+    let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
+    words.map(|word| word.parse().map_err(|error: String| Error::field(field, error))).collect()
+}
+
+/// Tasks, newest first.
+#[utoipa::path(get, path = "/tasks", tag = "tasks", params(TasksQuery),
+    responses((status = 200, body = Listed<Task>), (status = 401, body = ErrorAnswer)))]
+pub(crate) async fn list(
+    app: State,
+    caller: Caller,
+    Query(query): Query<TasksQuery>,
+) -> Result<axum::Json<Listed<Task>>, Error> {
+    let page = page(query.limit, query.offset)?;
+    let filter = query.filter(&app, &caller.viewer).await?;
+    Ok(axum::Json(app.store.tasks(&filter, page).await?.into()))
+}
+
+/// One task.
+#[utoipa::path(get, path = "/tasks/{id}", tag = "tasks", params(("id" = i64, Path)),
+    responses((status = 200, body = Task), (status = 404, body = ErrorAnswer)))]
+pub(crate) async fn show(app: State, caller: Caller, Path(id): Path<TaskId>) -> Result<axum::Json<Task>, Error> {
+    let (task, _) = tasks::visible(&app, &caller.viewer, id).await?;
+    Ok(axum::Json(task))
+}
+
+/// Hosts of a task, by address.
+#[utoipa::path(get, path = "/tasks/{id}/hosts", tag = "tasks", params(("id" = i64, Path), TaskHostsQuery),
+    responses((status = 200, body = Listed<TaskHost>), (status = 404, body = ErrorAnswer)))]
+pub(crate) async fn hosts(
+    app: State,
+    caller: Caller,
+    Path(id): Path<TaskId>,
+    Query(query): Query<TaskHostsQuery>,
+) -> Result<axum::Json<Listed<TaskHost>>, Error> {
+    let page = page(query.limit, query.offset)?;
+    let (task, _) = tasks::visible(&app, &caller.viewer, id).await?;
+    let outcomes: Vec<Outcome> = words("outcome", &query.outcome)?;
+    let filter = TaskHostFilter { outcomes, text: query.q.filter(|text| !text.is_empty()) };
+    Ok(axum::Json(app.store.task_hosts(task.id, &filter, page).await?.into()))
+}
+
+/// The end of what a host printed in a task.
+#[utoipa::path(get, path = "/tasks/{id}/hosts/{host}/output", tag = "tasks",
+    params(("id" = i64, Path), ("host" = i64, Path)),
+    responses((status = 200, body = String, content_type = "text/plain"), (status = 404, body = ErrorAnswer)))]
+pub(crate) async fn output(
+    app: State,
+    caller: Caller,
+    Path((id, host)): Path<(TaskId, HostId)>,
+) -> Result<impl IntoResponse, Error> {
+    caller.person("reading what hosts printed")?;
+    let (task, _): (Task, Pool) = tasks::visible(&app, &caller.viewer, id).await?;
+    let output = app.store.task_output(task.id, host).await?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], output.unwrap_or_default()))
+}

@@ -1,0 +1,101 @@
+//! Snapshots and their nodes.
+
+use p2ppool_model::CrawlId;
+use p2ppool_model::host::Host;
+use p2ppool_model::pool::Pool;
+use p2ppool_model::snapshot::{Node, Snapshot};
+use p2ppool_store::{NodeFilter, Page};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::service::Error;
+
+/// Most hosts told as missing.
+const MISSING_MAX: u32 = 1_000;
+
+/// Nodes of one snapshot, and the hosts that should be there and are not.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Nodes {
+    /// The snapshot; null when the pool was never crawled.
+    pub crawl: Option<Snapshot>,
+    /// Nodes that match, on all pages.
+    pub total: u64,
+    /// Nodes of this page.
+    pub items: Vec<Node>,
+    /// Hosts that should be in the overlay and were not seen answering; at most 1,000 of them.
+    pub missing: Vec<Host>,
+}
+
+/// The snapshot of this pool that was asked for, else its newest.
+pub async fn snapshot(app: &App, pool: &Pool, wanted: Option<CrawlId>) -> Result<Option<Snapshot>, Error> {
+    let Some(id) = wanted else { return Ok(app.store.newest_snapshot(pool.id).await?) };
+    let snapshot = app.store.snapshot(id).await?;
+    if snapshot.pool != pool.id {
+        return Err(Error::not_found("crawl", id));
+    }
+    Ok(Some(snapshot))
+}
+
+/// A page of nodes.
+pub async fn list(app: &App, crawl: Option<Snapshot>, filter: &NodeFilter, page: Page) -> Result<Nodes, Error> {
+    let Some(snapshot) = crawl else { return Ok(Nodes { crawl: None, total: 0, items: vec![], missing: vec![] }) };
+    let nodes = app.store.nodes(snapshot.id, filter, page).await?;
+    let missing = app.store.missing_hosts(snapshot.id, Page::first(MISSING_MAX)).await?.items;
+    Ok(Nodes { crawl: Some(snapshot), total: nodes.total, items: nodes.items, missing })
+}
+
+/// The nodes of one snapshot on the map, column by column: one message for 100,000 nodes.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct MapPoints {
+    /// The snapshot; null when the pool was never crawled.
+    pub crawl: Option<Snapshot>,
+    /// Overlay addresses.
+    pub ids: Vec<String>,
+    /// Latitudes in degrees, two decimals.
+    pub lat: Vec<f64>,
+    /// Longitudes in degrees, two decimals.
+    pub lon: Vec<f64>,
+    /// Consistency, 0 to 1; null when it is not known.
+    pub consistency: Vec<Option<f64>>,
+    /// Did it answer?
+    pub status: Vec<p2ppool_model::snapshot::NodeStatus>,
+    /// Host names or IP addresses; null when they are not known.
+    pub hosts: Vec<Option<String>>,
+    /// Namespaces, as indexes into `namespaces`; null when a node does not say.
+    pub namespace: Vec<Option<usize>>,
+    /// Every namespace that was seen.
+    pub namespaces: Vec<String>,
+    /// Nodes without a location, which are in no column.
+    pub unlocated: u64,
+}
+
+/// The map of a snapshot.
+pub async fn map(app: &App, crawl: Option<Snapshot>) -> Result<MapPoints, Error> {
+    use futures::TryStreamExt as _;
+    let Some(snapshot) = crawl else { return Ok(MapPoints::default()) };
+    let mut points = std::pin::pin!(app.store.stream_points(snapshot.id));
+    let mut map = MapPoints { crawl: Some(snapshot), ..MapPoints::default() };
+    let round = |degrees: f64| (degrees * 100.0).round() / 100.0;
+    while let Some(point) = points.try_next().await? {
+        let Some(location) = point.location else {
+            map.unlocated += 1;
+            continue;
+        };
+        map.ids.push(point.address);
+        map.lat.push(round(location.latitude));
+        map.lon.push(round(location.longitude));
+        map.consistency.push(point.consistency);
+        map.status.push(point.status);
+        map.hosts.push(point.host_name);
+        map.namespace.push(point.namespace.map(|name| index_of(&mut map.namespaces, name)));
+    }
+    Ok(map)
+}
+
+fn index_of(names: &mut Vec<String>, name: String) -> usize {
+    names.iter().position(|known| *known == name).unwrap_or_else(|| {
+        names.push(name);
+        names.len() - 1
+    })
+}

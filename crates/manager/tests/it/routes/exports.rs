@@ -1,0 +1,60 @@
+use p2ppool_model::Time;
+use serde_json::json;
+
+use crate::support::{TestApp, crawl, node};
+
+fn rows(text: &str) -> Vec<Vec<String>> {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
+    reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect()
+}
+
+#[tokio::test]
+async fn nodes_as_csv_cannot_carry_formulas_into_a_spreadsheet() {
+    let app = TestApp::start().await;
+    app.pool("x", "a", json!({})).await;
+    let mut evil = node("=cmd|' /C calc'!A0", Some(0.5));
+    evil.version = Some("+1,\"quoted\"\r\nnext".into());
+    evil.namespace = Some("@SUM(A1)".into());
+    evil.location = p2ppool_model::host::Location::new(-1.5, 2.0);
+    crawl(&app, "x", Time(1_000), &[evil]).await;
+    let answer = app.get("pools/x/nodes.csv?columns=time,address,version,namespace,latitude,rtt_ms").await.expect(200);
+    assert_eq!(answer.header("content-type"), "text/csv; charset=utf-8");
+    assert!(answer.header("content-disposition").starts_with("attachment; filename=\"x-nodes-1970-01-01T000001.csv\""));
+    assert_eq!(
+        rows(&answer.text),
+        [
+            ["time", "address", "version", "namespace", "latitude", "rtt_ms"].map(String::from).to_vec(),
+            ["1970-01-01T00:00:01.000Z", "'=cmd|' /C calc'!A0", "'+1,\"quoted\"\r\nnext", "'@SUM(A1)", "-1.5", ""]
+                .map(String::from)
+                .to_vec(),
+        ]
+    );
+    assert_eq!(app.get("pools/x/nodes.csv?columns=address,nope").await.problem(422)["field"], "columns");
+}
+
+#[tokio::test]
+async fn a_csv_is_the_whole_list_with_the_same_filter() {
+    let app = TestApp::start().await;
+    let hosts: String = (0..4_500).map(|i| format!("host{i}\n")).collect();
+    app.pool("x", &hosts, json!({})).await;
+    let all = rows(&app.get("pools/x/hosts.csv").await.expect(200).text);
+    assert_eq!((all.len(), all[1][0].as_str(), all[4_500][0].as_str()), (4_501, "host0", "host4499"));
+    let some = rows(&app.get("pools/x/hosts.csv?q=host449&columns=address,port&sort=address&order=desc").await.text);
+    assert_eq!((some.len(), some[1].as_slice()), (12, &["host4499".to_owned(), "22".to_owned()][..]));
+}
+
+#[tokio::test]
+async fn nodes_and_stats_of_a_time_range() {
+    let app = TestApp::start().await;
+    app.pool("x", "a", json!({})).await;
+    for i in 1..=4 {
+        crawl(&app, "x", Time(i * 1_000), &[node("a", Some(1.0)), node("b", None)]).await;
+    }
+    let range = "from=1970-01-01T00:00:02Z&until=1970-01-01T00:00:04Z";
+    let nodes = rows(&app.get(&format!("pools/x/nodes.csv?{range}&columns=time,address")).await.expect(200).text);
+    assert_eq!(nodes.len(), 1 + 4);
+    assert_eq!(nodes[1], ["1970-01-01T00:00:02.000Z", "a"]);
+    let stats = rows(&app.get(&format!("pools/x/stats.csv?{range}")).await.expect(200).text);
+    assert_eq!((stats.len(), stats[1][3].as_str()), (3, "2"));
+    assert_eq!(rows(&app.get("tasks.csv").await.expect(200).text).len(), 1);
+}
