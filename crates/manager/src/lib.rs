@@ -3,6 +3,7 @@
 //! A library with a thin binary, so that tests start the real server on port 0.
 
 pub mod accounts;
+pub mod actions;
 pub mod app;
 pub mod bundles;
 pub mod cli;
@@ -11,5 +12,6 @@ pub mod engine;
 pub mod events;
 pub mod folders;
 pub mod http;
+pub mod local_node;
 pub mod secrets;
 pub mod service;

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use p2ppool_model::Time;
+use p2ppool_store::{SecretScope, Store, StoreError};
 use zeroize::Zeroizing;
 
 const VERSION: u8 = 1;
@@ -107,6 +109,47 @@ impl Secrets {
         }
         let payload = Payload { msg: text, aad: place.as_bytes() };
         self.0.decrypt(&XNonce::from(*nonce), payload).map(Zeroizing::new).map_err(|_| damaged())
+    }
+}
+
+/// The private key with which a pool's hosts are reached.
+pub const SSH_KEY: &str = "ssh_key";
+/// The passphrase of that key, when it has one.
+pub const SSH_PASSPHRASE: &str = "ssh_passphrase";
+/// The OpenSSH user certificate made for that key, when there is one.
+pub const SSH_CERTIFICATE: &str = "ssh_certificate";
+/// The secret that all nodes of a pool share.
+pub const NETWORK_SECRET: &str = "network_secret";
+
+/// A secret that can't be stored or fetched.
+#[derive(Debug, thiserror::Error)]
+pub enum KeepError {
+    /// It does not open.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Secrets {
+    /// Seals a secret and stores it.
+    pub async fn put(&self, store: &Store, scope: SecretScope, name: &str, plain: &[u8]) -> Result<(), KeepError> {
+        let sealed = self.seal(&format!("{scope}/{name}"), plain)?;
+        Ok(store.put_secret(scope, name, &sealed, Time::now()).await?)
+    }
+
+    /// Fetches a secret and opens it.
+    pub async fn get(
+        &self,
+        store: &Store,
+        scope: SecretScope,
+        name: &str,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, KeepError> {
+        match store.secret(scope, name).await? {
+            Some(sealed) => Ok(Some(self.open(&format!("{scope}/{name}"), &sealed)?)),
+            None => Ok(None),
+        }
     }
 }
 

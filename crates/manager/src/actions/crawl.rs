@@ -1,0 +1,215 @@
+//! Walks the pool's overlay and stores what it saw as a snapshot.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use p2ppool_model::event::Change;
+use p2ppool_model::host::{Host, HostSpec};
+use p2ppool_model::pool::{Pool, Ports};
+use p2ppool_model::snapshot::{Node, NodeStatus, Totals};
+use p2ppool_model::{HostId, Time};
+use p2ppool_overlay::ProbeSettings;
+use p2ppool_overlay::crawl::{self, CrawlEnd, CrawlProgress, CrawlSettings};
+use p2ppool_store::NewSnapshot;
+use serde_json::json;
+
+use super::{ActionError, End, Rendered, Run};
+use crate::local_node;
+
+/// How often viewers are told how far the crawl is.
+const TELL_EVERY: Duration = Duration::from_secs(1);
+/// Most hosts that a crawl begins at: the others are found through these.
+const SEEDS_MAX: usize = 256;
+
+pub(crate) async fn run(run: &Run, pool: Pool) -> Result<End, ActionError> {
+    let context = &run.context;
+    let local = local_running(run, &pool).await;
+    let rendered = Rendered::of(context, &pool).await?;
+    let settings = CrawlSettings::default();
+    let probe = rendered
+        .kind
+        .probe(&ProbeSettings {
+            settings: rendered.pool.settings.clone(),
+            operator: context.folders.operator_key(),
+            dial_deadline: settings.dial_deadline,
+        })
+        .map_err(|error| ActionError::Failed(error.to_string()))?;
+    let mut seeds: Vec<String> =
+        rendered.specs.iter().take(SEEDS_MAX).flat_map(|spec| addresses(spec, pool.settings.ports)).collect();
+    seeds.extend(pool.settings.bootstrap.iter().cloned());
+
+    let started = Time::now();
+    let (progress, mut heard) = tokio::sync::watch::channel(CrawlProgress::default());
+    let telling = tell(run, &mut heard);
+    let walking = crawl::run(
+        &*probe,
+        &seeds,
+        &settings,
+        |now| {
+            progress.send_replace(now);
+        },
+        run.stop.token(),
+    );
+    let report = tokio::select! {
+        report = walking => report,
+        () = telling => return Err(ActionError::Cut),
+    };
+    if report.end == CrawlEnd::Cancelled {
+        return Err(ActionError::Cut);
+    }
+    let duration_ms = u64::try_from(report.duration.as_millis()).unwrap_or(u64::MAX);
+    let hosts = context.store.pool_hosts(pool.id).await?;
+    let hosts: Vec<Host> = hosts.into_iter().filter(|host| !host.leaving).collect();
+    // the local node looks at the overlay; it is not one of those who make it
+    let mut nodes: Vec<Node> = report.nodes().filter(|node| local.as_deref() != Some(&node.address)).collect();
+    let missing = join(&mut nodes, &hosts);
+    let before = context.store.answering_before(pool.id).await?;
+    let totals = Totals::of(&nodes, before.as_ref(), missing.len() as u64);
+    let new = NewSnapshot { pool: pool.id, task: Some(run.task.id), started, duration_ms, totals };
+    let snapshot = context.store.store_snapshot(&new, &nodes).await?;
+    context.events.publish(Some(pool.name.as_str()), Change::Crawl { crawl: snapshot.id });
+    let totals = &snapshot.totals;
+    let consistency = totals.consistency.map_or("unknown".to_owned(), |c| format!("{:.1} %", c * 100.0));
+    let message = format!(
+        "{} nodes, {} answering, consistency {consistency}, {} hosts missing",
+        totals.nodes, totals.answering, totals.missing
+    );
+    let complete = report.end == CrawlEnd::Complete;
+    let result = json!({ "crawl": snapshot.id, "totals": totals, "complete": complete, "left_out": report.left_out });
+    Ok(End { message, result: Some(result) })
+}
+
+/// Never ends.
+async fn tell(run: &Run, heard: &mut tokio::sync::watch::Receiver<CrawlProgress>) {
+    loop {
+        tokio::time::sleep(TELL_EVERY).await;
+        let now = *heard.borrow_and_update();
+        run.recorder.say(format!("{} nodes known, {} asked, {} answering", now.known, now.done, now.answering)).await;
+        if heard.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Makes sure that the local node runs, and tells its overlay address.
+async fn local_running(run: &Run, pool: &Pool) -> Option<String> {
+    let context = &run.context;
+    let state = local_node::state(context, pool).await;
+    if state.running {
+        return state.node;
+    }
+    let bundle = context.store.bundle(pool.bundle.as_ref()?).await.ok()?;
+    let prepared = Arc::new(super::Prepared::of(context, pool, &bundle).await.ok()?);
+    local_node::bring(run, &prepared, &bundle, true).await.node
+}
+
+/// Where a host's node listens, as multiaddresses.
+fn addresses(host: &HostSpec, ports: Ports) -> Vec<String> {
+    let place = match host.address.parse::<IpAddr>() {
+        Ok(IpAddr::V4(ip)) => format!("/ip4/{ip}"),
+        Ok(IpAddr::V6(ip)) => format!("/ip6/{ip}"),
+        Err(_) => format!("/dns/{}", host.address),
+    };
+    let tcp = ports.tcp.map(|port| format!("{place}/tcp/{port}"));
+    let udp = ports.udp.map(|port| format!("{place}/udp/{port}/quic-v1"));
+    // one seed per host is enough; the other transport is only tried when there is no TCP
+    tcp.or(udp).into_iter().collect()
+}
+
+/// Tells of each node which host runs it, gives it that host's place on the map, and returns the
+/// hosts that should be in the overlay and were not seen answering.
+///
+/// A node is a host's when the host said so itself (peer id in its status), else when no other host has the
+/// IP address that the node was reached at.
+fn join(nodes: &mut [Node], hosts: &[Host]) -> Vec<HostId> {
+    let by_peer: HashMap<&str, &Host> =
+        hosts.iter().filter_map(|host| Some((host.known.node.as_deref()?, host))).collect();
+    let mut by_ip: HashMap<IpAddr, Option<&Host>> = HashMap::new();
+    for host in hosts {
+        if let Ok(ip) = host.spec.address.parse::<IpAddr>() {
+            by_ip.entry(ip).and_modify(|shared| *shared = None).or_insert(Some(host));
+        }
+    }
+    let mut seen = HashSet::new();
+    for node in nodes {
+        let at = node.ip.as_deref().and_then(|ip| ip.parse().ok());
+        let here = || at.and_then(|ip| by_ip.get(&ip).copied().flatten());
+        let Some(host) = by_peer.get(node.address.as_str()).copied().or_else(here) else {
+            node.host_name = node.host_name.take().or_else(|| node.ip.clone());
+            continue;
+        };
+        node.host = Some(host.id);
+        node.host_name = Some(host.spec.display());
+        node.location = host.spec.location;
+        if node.status == NodeStatus::Answering {
+            seen.insert(host.id);
+        }
+    }
+    hosts.iter().map(|host| host.id).filter(|id| !seen.contains(id)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use p2ppool_model::PoolId;
+    use p2ppool_model::host::{HostKnown, Location};
+    use p2ppool_model::snapshot::NodeDetails;
+
+    use super::*;
+
+    fn host(id: i64, address: &str, peer: Option<&str>) -> Host {
+        let location = Location::new(1.0, 2.0);
+        Host {
+            id: HostId(id),
+            pool: PoolId(1),
+            spec: HostSpec { address: address.into(), location, ..HostSpec::default() },
+            known: HostKnown { node: peer.map(str::to_owned), ..HostKnown::default() },
+            leaving: false,
+        }
+    }
+
+    fn node(peer: &str, ip: &str, status: NodeStatus) -> Node {
+        let details = NodeDetails::Libp2p { nat: None, protocols: vec![], info: true };
+        Node { status, ip: Some(ip.into()), ..Node::unknown(peer, details) }
+    }
+
+    #[test]
+    fn nodes_find_their_hosts_and_the_missing_are_named() {
+        let hosts = [
+            host(1, "127.0.0.1", Some("A")),
+            host(2, "127.0.0.2", None),
+            host(3, "127.0.0.3", Some("C")),
+            host(4, "gone", None),
+        ];
+        let mut nodes = [
+            node("A", "10.0.0.9", NodeStatus::Answering),
+            node("B", "127.0.0.2", NodeStatus::Answering),
+            node("C", "127.0.0.3", NodeStatus::DialFailed),
+            node("X", "10.0.0.1", NodeStatus::Answering),
+        ];
+        let missing = join(&mut nodes, &hosts);
+        assert_eq!(missing, [HostId(3), HostId(4)], "a node that was named but did not answer is missing");
+        let joined: Vec<_> = nodes.iter().map(|node| node.host.map(|id| id.0)).collect();
+        assert_eq!(joined, [Some(1), Some(2), Some(3), None]);
+        assert_eq!(nodes[0].location, Location::new(1.0, 2.0));
+        assert_eq!(nodes[3].host_name.as_deref(), Some("10.0.0.1"));
+    }
+
+    #[test]
+    fn two_hosts_behind_one_address_are_not_guessed() {
+        let hosts = [host(1, "127.0.0.1", None), host(2, "127.0.0.1", None)];
+        let mut nodes = [node("A", "127.0.0.1", NodeStatus::Answering)];
+        assert_eq!(join(&mut nodes, &hosts).len(), 2);
+        assert_eq!(nodes[0].host, None);
+    }
+
+    #[test]
+    fn seeds_are_multiaddresses() {
+        let ports = Ports { tcp: Some(4650), udp: None, rpc: 1 };
+        let of = |address: &str| addresses(&HostSpec { address: address.into(), ..HostSpec::default() }, ports);
+        assert_eq!(of("192.0.2.1"), ["/ip4/192.0.2.1/tcp/4650"]);
+        assert_eq!(of("fe80::1"), ["/ip6/fe80::1/tcp/4650"]);
+        assert_eq!(of("h.example"), ["/dns/h.example/tcp/4650"]);
+    }
+}

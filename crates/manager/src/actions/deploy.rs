@@ -1,0 +1,79 @@
+//! Install and upgrade: the pool's package on every host, running; what left the list goes.
+
+use std::sync::Arc;
+
+use p2ppool_model::bundle::Bundle;
+use p2ppool_model::pool::{Pool, PoolState};
+use p2ppool_model::{Action, Outcome};
+use serde_json::json;
+
+use super::converge::{Aim, Converge};
+use super::fleet::Fleet;
+use super::params::{self, DeployParams};
+use super::remove::forget_clean_leavers;
+use super::{ActionError, End, Prepared, Run, pool_changed};
+use crate::bundles::BUILTIN_NAME;
+use crate::engine::Ask;
+use crate::local_node;
+
+pub(crate) async fn run(run: &Run, pool: Pool) -> Result<End, ActionError> {
+    let context = &run.context;
+    let params: DeployParams = params::of(&run.task.params);
+    run.recorder.say("building the package").await;
+    let bundle = bundle_for(run, &pool, &params).await?;
+    let prepared = Arc::new(Prepared::of(context, &pool, &bundle).await?);
+    let digest = prepared.package.digest.clone();
+    context.store.set_pool_software(pool.id, Some(&bundle.digest), Some(&digest)).await?;
+    let suspended = pool.state == PoolState::Suspended && run.task.action == Action::Upgrade;
+    if !suspended {
+        context.store.set_pool_state(pool.id, PoolState::Running).await?;
+    }
+    pool_changed(context, &pool);
+
+    let aim = if suspended { Aim::Installed(Arc::clone(&prepared)) } else { Aim::Running(Arc::clone(&prepared)) };
+    run.recorder.say("preparing the local node").await;
+    let local = local_node::bring(run, &prepared, &bundle, !suspended).await;
+    run.recorder.say(format!("deploying package {}", digest.short())).await;
+    Fleet::of(run, &pool).await?.work(run, Converge { aim, measure: false }).await;
+    forget_clean_leavers(run, &pool).await?;
+
+    let counts = run.recorder.counts();
+    let right = counts.of(Outcome::Ok) + counts.of(Outcome::Unchanged);
+    if right > 0 && !suspended && !run.stop.is_requested() {
+        crawl_afterwards(run, pool).await;
+    }
+    Ok(End {
+        message: String::new(),
+        result: Some(json!({ "package": digest, "bundle": bundle.digest, "local_node": local })),
+    })
+}
+
+/// The bundle that was asked for, else the pool's, else the built-in one. The built-in one is always
+/// that of this manager, so that an upgraded manager brings its own p2pnode.
+async fn bundle_for(run: &Run, pool: &Pool, params: &DeployParams) -> Result<Bundle, ActionError> {
+    let context = &run.context;
+    let bundle = match params.bundle.as_ref().or(pool.bundle.as_ref()) {
+        Some(digest) => Some(context.store.bundle(digest).await?),
+        None => None,
+    };
+    let bundle = match bundle.filter(|bundle| bundle.name != BUILTIN_NAME) {
+        Some(bundle) => bundle,
+        None => context.bundles.register_builtin().await.map_err(|error| ActionError::Failed(error.to_string()))?,
+    };
+    if bundle.kind != pool.settings.kind {
+        let (is, wants) = (bundle.kind.as_str(), pool.settings.kind.as_str());
+        return Err(ActionError::Failed(format!("bundle {} is for {is} pools, this is a {wants} pool", bundle.name)));
+    }
+    Ok(bundle)
+}
+
+/// Seen in the overlay is the last part of the proof.
+async fn crawl_afterwards(run: &Run, pool: Pool) {
+    let started_by = format!("{} #{}", run.task.action, run.task.id);
+    let pool = Pool { state: PoolState::Running, ..pool };
+    let ask = Ask { pool, action: Action::Crawl, params: serde_json::Value::Null, started_by };
+    // boxed: a request may lead to a run, which may lead to a request
+    if let Err(error) = Box::pin(run.engine.request(ask)).await {
+        tracing::warn!(task.id = %run.task.id, %error, "ask for a crawl afterwards");
+    }
+}

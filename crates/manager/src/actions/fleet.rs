@@ -1,0 +1,310 @@
+//! One session on every host of a task, with everything around it: limits, the host key's pin, the
+//! outcome, what was learnt.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use p2ppool_model::host::{Host, HostKnown};
+use p2ppool_model::pool::{Pool, TransportName};
+use p2ppool_model::task::TaskHost;
+use p2ppool_model::{Cause, HostId, Outcome, Step, Time};
+use p2ppool_remote::{Auth, HostError, HostSession, HostStatus, NodeState, Slots, Target};
+use p2ppool_store::{Learnt, SecretScope};
+
+use super::{ActionError, Context, Run};
+use crate::engine::Why;
+use crate::secrets::{SSH_CERTIFICATE, SSH_KEY, SSH_PASSPHRASE};
+
+/// What is done on each host, once its session stands.
+#[async_trait]
+pub(crate) trait HostWork: Send + Sync + 'static {
+    /// Does it. Asks [`Visit::step`] before each step: there it may be told to end.
+    async fn on_host(&self, visit: &mut Visit, session: &mut HostSession) -> Result<Right, Halt>;
+}
+
+/// A host is as the task wants it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Right {
+    /// It was not before.
+    pub(crate) changed: bool,
+    /// What there is to say about it.
+    pub(crate) message: String,
+}
+
+/// Why the work on a host did not come to its end.
+#[derive(Debug)]
+pub(crate) enum Halt {
+    /// A step failed.
+    Host(HostError),
+    /// The task was told to end.
+    Told,
+}
+
+impl From<HostError> for Halt {
+    fn from(error: HostError) -> Self {
+        Self::Host(error)
+    }
+}
+
+/// One host of a task while it is worked on.
+pub(crate) struct Visit {
+    pub(crate) run: Run,
+    pub(crate) host: Host,
+    /// What was learnt so far; written at the end.
+    pub(crate) known: HostKnown,
+    /// Nothing is known of it any more: it was uninstalled.
+    pub(crate) forget: bool,
+    row: TaskHost,
+    started: Instant,
+}
+
+impl Visit {
+    /// The next step begins: shows it, unless the task was told to end.
+    pub(crate) async fn step(&mut self, step: Step) -> Result<(), Halt> {
+        if self.run.stop.is_requested() {
+            return Err(Halt::Told);
+        }
+        self.row.step = Some(step);
+        self.row.duration_ms = Some(self.elapsed_ms());
+        self.run.recorder.host(self.row.clone(), None).await;
+        Ok(())
+    }
+
+    /// What a status tells of the host.
+    pub(crate) fn learn(&mut self, status: &HostStatus) {
+        self.known.package = status.current.clone();
+        self.known.running = Some(status.state == NodeState::Running);
+        if let Some(peer) = status.peer_id() {
+            self.known.node = Some(peer.to_owned());
+        }
+    }
+
+    fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    async fn end(mut self, result: Result<Right, Halt>, output: Option<String>) {
+        let row = &mut self.row;
+        let (outcome, cause, message) = match result {
+            Ok(Right { changed, message }) => (if changed { Outcome::Ok } else { Outcome::Unchanged }, None, message),
+            Err(Halt::Host(error)) => {
+                row.step = Some(error.step);
+                self.known.problem = Some(error.message.clone());
+                (error.outcome(), Some(error.cause), error.message)
+            }
+            // it goes on later from where it is: the row stays as it is
+            Err(Halt::Told) if self.run.stop.why() == Some(Why::Shutdown) => return,
+            Err(Halt::Told) => (Outcome::Cancelled, Some(Cause::Cancelled), "ended between two steps".to_owned()),
+        };
+        (row.outcome, row.cause, row.message) = (outcome, cause, message);
+        row.duration_ms = Some(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX));
+        match outcome {
+            Outcome::Cancelled => {}
+            Outcome::Unreachable => self.known.reachable = Some(false),
+            // it answered, but refused or was refused before anything could be learnt
+            Outcome::Refused => {}
+            _ => self.known.reachable = Some(true),
+        }
+        self.known.at = Some(Time::now());
+        let learnt = if self.forget { Learnt::All } else { Learnt::Some };
+        self.run.recorder.known(self.host.id, self.known, learnt).await;
+        self.run.recorder.host(self.row, output).await;
+    }
+}
+
+/// The hosts that a task still has to do, and how they are reached.
+pub(crate) struct Fleet {
+    jobs: Vec<(Host, TaskHost)>,
+    pool: Pool,
+    auth: Arc<Auth>,
+    pinned: HashMap<(String, u16), String>,
+}
+
+impl Fleet {
+    /// Of the task's hosts those that are not final yet. Hosts that were deleted since are right.
+    pub(crate) async fn of(run: &Run, pool: &Pool) -> Result<Self, ActionError> {
+        let mut hosts: HashMap<HostId, Host> =
+            run.context.store.pool_hosts(pool.id).await?.into_iter().map(|host| (host.id, host)).collect();
+        let mut jobs = Vec::new();
+        for mut row in run.recorder.rows() {
+            if row.outcome.is_final() {
+                continue;
+            }
+            match hosts.remove(&row.host) {
+                Some(host) => jobs.push((host, row)),
+                None => {
+                    (row.outcome, row.message) = (Outcome::Unchanged, "no longer on the pool's list".to_owned());
+                    run.recorder.host(row, None).await;
+                }
+            }
+        }
+        // in the order of the list, so that people know what comes next
+        jobs.sort_by_key(|(host, _)| host.id);
+        let auth = Arc::new(auth_of(&run.context, pool).await?);
+        let pinned = pinned_keys(&run.context, pool).await?;
+        Ok(Self { jobs, pool: pool.clone(), auth, pinned })
+    }
+
+    /// Works on every host, many at once, until all are final or the task was told to end.
+    pub(crate) async fn work(self, run: &Run, work: impl HostWork) {
+        let shared = Arc::new((run.clone(), work));
+        let transport = self.pool.settings.transport;
+        let Self { jobs, pool, auth, pinned } = self;
+        let rows: Vec<TaskHost> = jobs.iter().map(|(_, row)| row.clone()).collect();
+        let targets = jobs.into_iter().map(move |(host, row)| {
+            let pinned = pinned.get(&host.spec.key()).cloned();
+            let target = target_of(&pool, &host, &auth, pinned);
+            (host, row, target)
+        });
+        let context = Arc::clone(&run.context);
+        let mut results = context.fan_out.run(targets, run.stop.token().clone(), move |(host, row, target), slots| {
+            let shared = Arc::clone(&shared);
+            async move {
+                let (run, work) = &*shared;
+                Box::pin(visit(run.clone(), work, host, row, target, transport, slots)).await;
+            }
+        });
+        while let Some(finished) = results.next().await {
+            if let Err(panicked) = finished.result {
+                let mut row = rows[finished.index].clone();
+                (row.outcome, row.cause, row.message) = (Outcome::Failed, Some(Cause::Other), panicked.to_string());
+                run.recorder.host(row, None).await;
+            }
+        }
+    }
+}
+
+async fn visit(
+    run: Run,
+    work: &dyn HostWork,
+    host: Host,
+    mut row: TaskHost,
+    target: Target,
+    transport: TransportName,
+    mut slots: Slots,
+) {
+    if row.outcome == Outcome::Running {
+        // a crash cut its last attempt
+        row.attempt += 1;
+    }
+    (row.outcome, row.cause, row.message) = (Outcome::Running, None, String::new());
+    let mut visit = Visit { run, host, known: HostKnown::default(), forget: false, row, started: Instant::now() };
+    if visit.step(Step::Connect).await.is_err() {
+        return visit.end(Err(Halt::Told), None).await;
+    }
+    let opened = open(&visit.run.context, &visit.host, &target, transport).await;
+    let mut session = match opened {
+        Ok(session) => session,
+        Err(error) => return visit.end(Err(Halt::Host(error)), None).await,
+    };
+    slots.connected().await;
+    visit.known.arch = Some(session.hello().arch.clone()).filter(|arch| !arch.is_empty());
+    let result = work.on_host(&mut visit, &mut session).await;
+    let output = session.output();
+    if let Err(error) = session.close().await {
+        // every step was answered before: only the goodbye was lost
+        tracing::debug!(host = %target.display(), %error, "close a session");
+    }
+    visit.end(result, Some(output)).await;
+}
+
+/// Opens a session and pins the host's key at first contact, before anything is done there.
+async fn open(
+    context: &Context,
+    host: &Host,
+    target: &Target,
+    transport: TransportName,
+) -> Result<HostSession, HostError> {
+    let session = HostSession::open(&*context.transport(transport), target, &context.deadlines).await?;
+    let Some(shown) = session.first_contact().cloned() else { return Ok(session) };
+    let pinned =
+        context.store.pin_host_key(&host.spec.address, host.spec.ssh_port(), &shown).await.map_err(|error| {
+            HostError::new(Cause::Other, Step::Connect, format!("keep the host key of {}: {error}", target.display()))
+        })?;
+    if pinned.public_key != shown.public_key {
+        let message = format!(
+            "connect to {}: its host key {} is not the pinned {}",
+            target.display(),
+            shown.fingerprint,
+            pinned.fingerprint
+        );
+        return Err(HostError::new(Cause::HostKeyChanged, Step::Connect, message));
+    }
+    Ok(session)
+}
+
+/// How a host is reached.
+pub(crate) fn target_of(pool: &Pool, host: &Host, auth: &Arc<Auth>, pinned: Option<String>) -> Target {
+    let install_path = pool.settings.install_path_on(&pool.name, &host_folder(host));
+    let user = host.spec.user.clone().unwrap_or_else(|| pool.settings.ssh_user.clone());
+    match pool.settings.transport {
+        TransportName::Local => Target::local(&host.spec.address, install_path),
+        TransportName::Ssh => Target {
+            address: host.spec.address.clone(),
+            port: host.spec.ssh_port(),
+            user: if user.is_empty() { own_user() } else { user },
+            auth: Arc::clone(auth),
+            pinned,
+            install_path,
+            jump: None,
+        },
+    }
+}
+
+/// What `{host}` stands for: with its port when it has one of its own, so that two hosts never share a folder.
+fn host_folder(host: &Host) -> String {
+    match host.spec.port {
+        Some(port) => format!("{}_{port}", host.spec.address),
+        None => host.spec.address.clone(),
+    }
+}
+
+/// As ssh does: without another word, the user who runs the manager.
+fn own_user() -> String {
+    std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "root".to_owned())
+}
+
+async fn pinned_keys(context: &Context, pool: &Pool) -> Result<HashMap<(String, u16), String>, ActionError> {
+    if pool.settings.transport == TransportName::Local {
+        return Ok(HashMap::new());
+    }
+    let keys = context.store.host_keys(pool.id).await?;
+    Ok(keys.into_iter().map(|(place, key)| (place, key.public_key)).collect())
+}
+
+/// The pool's key, else the agent of the user who runs the manager.
+async fn auth_of(context: &Context, pool: &Pool) -> Result<Auth, ActionError> {
+    if pool.settings.transport == TransportName::Local {
+        return Ok(Auth::none());
+    }
+    let Some(key) = secret_text(context, pool, SSH_KEY).await? else {
+        return match std::env::var_os("SSH_AUTH_SOCK") {
+            Some(socket) => Ok(Auth::agent(socket)),
+            None => {
+                Err(ActionError::Failed("the pool has no SSH key, and there is no ssh-agent; give it a key".into()))
+            }
+        };
+    };
+    let passphrase = secret_text(context, pool, SSH_PASSPHRASE).await?;
+    let passphrase = passphrase.as_ref().map(|text| text.as_str());
+    let auth = match secret_text(context, pool, SSH_CERTIFICATE).await? {
+        Some(certificate) => Auth::certificate(&key, passphrase, &certificate),
+        None => Auth::key(&key, passphrase),
+    };
+    auth.map_err(|error| ActionError::Failed(format!("the pool's SSH key can't be used: {error}")))
+}
+
+async fn secret_text(
+    context: &Context,
+    pool: &Pool,
+    name: &str,
+) -> Result<Option<zeroize::Zeroizing<String>>, ActionError> {
+    let failed =
+        |error: &dyn std::fmt::Display| ActionError::Failed(format!("{name} of pool `{}`: {error}", pool.name));
+    let secret = context.secrets.get(&context.store, SecretScope::Pool(pool.id), name).await;
+    let Some(bytes) = secret.map_err(|error| failed(&error))? else { return Ok(None) };
+    let text = String::from_utf8(bytes.to_vec()).map_err(|_| failed(&"not a text"))?;
+    Ok(Some(zeroize::Zeroizing::new(text)))
+}

@@ -1,0 +1,172 @@
+//! Asking for tasks, and asking tasks to end.
+
+use p2ppool_model::pool::{Pool, PoolState};
+use p2ppool_model::task::{EndRequest, Task};
+use p2ppool_model::{Action, Outcome, TaskId};
+use p2ppool_store::{Admission, Admitted, InLine, NewTask, NewTaskHost, StoreError};
+
+use super::dispatch::split;
+use super::queue::{self, Decision, Request};
+use super::{Engine, Why};
+use crate::actions::params;
+
+/// Somebody wants something done to a pool.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// The pool.
+    pub pool: Pool,
+    /// What.
+    pub action: Action,
+    /// Action-specific settings; `null` means all defaults.
+    pub params: serde_json::Value,
+    /// A person's name, `schedule`, `demo`.
+    pub started_by: String,
+}
+
+/// Why a request was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// It can't be done now; the text says why and what to wait for.
+    #[error("{0}")]
+    Refused(String),
+    /// The settings of the action can't be used.
+    #[error("{0}")]
+    Params(String),
+    /// There is no such task, or the database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Engine {
+    /// Queues a task, or joins one that waits and does exactly this. It may have begun already when this returns.
+    pub async fn request(&self, ask: Ask) -> Result<Task, AskError> {
+        let params = params::checked(ask.action, &ask.params).map_err(AskError::Params)?;
+        allowed(&ask.pool, ask.action)?;
+        let hosts = self.hosts_of(&ask.pool, ask.action).await?;
+        let asked = params.to_string();
+        let new = NewTask {
+            pool: ask.pool.id,
+            action: ask.action,
+            asked,
+            started_by: ask.started_by,
+            params,
+            retry_of: None,
+            hosts,
+        };
+        self.admit(new).await
+    }
+
+    /// Does the hosts of an ended task again that have one of these outcomes; none given: all that are not right.
+    pub async fn retry(&self, task: TaskId, only: &[Outcome], started_by: &str) -> Result<Task, AskError> {
+        let store = &self.0.context.store;
+        let before = store.task(task).await?;
+        if !before.state.is_final() {
+            return Err(AskError::Refused(format!("task #{task} has not ended yet")));
+        }
+        let pool = store.pool(before.pool).await?;
+        allowed(&pool, before.action)?;
+        let wanted = |outcome: Outcome| {
+            if only.is_empty() { !outcome.is_right() } else { only.contains(&outcome) }
+        };
+        let rows = store.all_task_hosts(task).await?;
+        let hosts: Vec<NewTaskHost> = rows
+            .into_iter()
+            .filter(|row| wanted(row.outcome))
+            .map(|row| NewTaskHost { host: row.host, address: row.address, attempt: row.attempt + 1 })
+            .collect();
+        if hosts.is_empty() {
+            return Err(AskError::Refused(format!("task #{task} has no host to try again")));
+        }
+        let mut ids: Vec<i64> = hosts.iter().map(|host| host.host.0).collect();
+        ids.sort_unstable();
+        let new = NewTask {
+            pool: before.pool,
+            action: before.action,
+            asked: format!("{} retry of #{task}: {ids:?}", before.params),
+            started_by: started_by.to_owned(),
+            params: before.params,
+            retry_of: Some(task),
+            hosts,
+        };
+        self.admit(new).await
+    }
+
+    /// Tells a task to end, as a person's wish. One that has ended stays as it is.
+    pub async fn cancel(&self, task: TaskId, by: &str) -> Result<Task, AskError> {
+        self.end_task(task, &format!("cancelled by {by}")).await?;
+        Ok(self.0.context.store.task(task).await?)
+    }
+
+    pub(super) async fn end_task(&self, task: TaskId, why: &str) -> Result<(), StoreError> {
+        let changed = self.0.context.store.request_task_end(task, EndRequest::Cancel, why).await?;
+        if let Some(changed) = changed {
+            self.0.signal(task, Why::Cancel);
+            self.0.tell(&changed);
+            self.0.task_ended();
+        }
+        Ok(())
+    }
+
+    async fn admit(&self, new: NewTask) -> Result<Task, AskError> {
+        let request = Request { action: new.action, asked: new.asked.clone() };
+        let admitted = self.0.context.store.admit_task(new, |line| admission(line, &request)).await?;
+        match admitted {
+            Admitted::Refused(why) => Err(AskError::Refused(why)),
+            Admitted::Joined(task) => Ok(*task),
+            Admitted::Queued { task, changed } => {
+                self.0.tell(&task);
+                for other in &changed {
+                    self.0.signal(other.id, Why::Preempt);
+                    self.0.tell(other);
+                }
+                self.0.task_ended();
+                Ok(*task)
+            }
+        }
+    }
+
+    /// The hosts that a task of this action works on.
+    async fn hosts_of(&self, pool: &Pool, action: Action) -> Result<Vec<NewTaskHost>, StoreError> {
+        if action == Action::Crawl {
+            return Ok(Vec::new());
+        }
+        let hosts = self.0.context.store.pool_hosts(pool.id).await?;
+        let wanted = |leaving: bool| match action {
+            // takes off what left the list, too
+            Action::Install | Action::Upgrade | Action::Check | Action::Stop => true,
+            Action::UninstallCheck => leaving || pool.state == PoolState::Uninstalling,
+            _ => !leaving,
+        };
+        Ok(hosts
+            .into_iter()
+            .filter(|host| wanted(host.leaving))
+            .map(|host| NewTaskHost { host: host.id, address: host.spec.display(), attempt: 1 })
+            .collect())
+    }
+}
+
+/// What the pool's state allows; what other tasks allow is the queue's to say.
+fn allowed(pool: &Pool, action: Action) -> Result<(), AskError> {
+    let refuse = |why: &str| Err(AskError::Refused(format!("pool `{}` {why}", pool.name)));
+    match (pool.state, action) {
+        (_, Action::Install | Action::Stop | Action::UninstallCheck) => Ok(()),
+        (PoolState::Created, _) => refuse("is not installed yet; install it first"),
+        (PoolState::Uninstalling, _) => refuse("is being uninstalled; install it again, or wait until it is gone"),
+        (PoolState::Suspended, Action::Crawl) => refuse("is suspended; resume it first"),
+        _ => Ok(()),
+    }
+}
+
+fn admission(line: &[InLine], request: &Request) -> Admission {
+    let (running, queued) = split(line);
+    match queue::decide(&running, &queued, request) {
+        Decision::Start => Admission::Queue { make_room: Vec::new(), waits_for: None },
+        Decision::WaitFor(task) => Admission::Queue { make_room: Vec::new(), waits_for: Some(task) },
+        Decision::Preempt(make_room) => {
+            let waits_for = running.iter().find(|one| !queue::beside(request.action, one.action)).map(|one| one.id);
+            Admission::Queue { make_room, waits_for }
+        }
+        Decision::Join(task) => Admission::Join(task),
+        Decision::Refuse(why) => Admission::Refuse(why),
+    }
+}

@@ -1,0 +1,188 @@
+//! The node of a pool that runs beside the manager.
+//!
+//! It is installed by the very same host script as any host, through the `local` transport, under
+//! `private/<pool>/local`. Its ports are its own, because the local nodes of several pools share
+//! this machine; so its package is, too. That it can't run here (a bundle for another machine
+//! architecture, say) hinders nothing: a crawl can begin at any host.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::time::Duration;
+
+use p2ppool_model::bundle::Bundle;
+use p2ppool_model::host::HostSpec;
+use p2ppool_model::pool::{Pool, Ports};
+use p2ppool_model::{Digest, Time};
+use p2ppool_overlay::LocalNode;
+use p2ppool_remote::{HostError, HostSession, HostStatus, NodeState, Target};
+use serde::{Deserialize, Serialize};
+
+use crate::actions::{ActionError, Context, Goal, LocalStep, Prepared, Run, walk_local};
+
+/// Longest time for bringing the local node up or down, so that it never holds up a task for long.
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// How the local node is, for people.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct LocalState {
+    /// Its process is up.
+    pub running: bool,
+    /// Its overlay address.
+    pub node: Option<String>,
+    /// The package it runs.
+    pub package: Option<Digest>,
+    /// Why it does not run.
+    pub problem: Option<String>,
+}
+
+/// The setting that keeps the ports of a pool's local node.
+pub(crate) fn ports_setting(pool: &Pool) -> String {
+    format!("pool/{}/local_node_ports", pool.id)
+}
+
+/// Where a pool's local node is or would be. Its ports are chosen once and kept.
+pub(crate) async fn place(context: &Context, pool: &Pool, hosts: &[HostSpec]) -> Result<LocalNode, ActionError> {
+    let address = if hosts.iter().all(is_loopback) { Ipv4Addr::LOCALHOST.to_string() } else { own_address() };
+    let host = HostSpec { address, ..HostSpec::default() };
+    let name = ports_setting(pool);
+    let kept: Option<Ports> = context.store.setting(&name).await?;
+    let same_transports = |ports: &Ports| {
+        (ports.tcp.is_some(), ports.udp.is_some())
+            == (pool.settings.ports.tcp.is_some(), pool.settings.ports.udp.is_some())
+    };
+    if let Some(ports) = kept.filter(same_transports) {
+        return Ok(LocalNode { host, ports });
+    }
+    let ports = free_ports(pool.settings.ports)
+        .map_err(|error| ActionError::Failed(format!("find free ports for the local node: {error}")))?;
+    context.store.set_setting(&name, &ports, Time::now()).await?;
+    Ok(LocalNode { host, ports })
+}
+
+fn is_loopback(host: &HostSpec) -> bool {
+    host.address.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback()) || host.address == "localhost"
+}
+
+/// The address that this machine has towards others; nothing is sent to find it.
+fn own_address() -> String {
+    let route = || {
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+        // TEST-NET-1: only the routing table is asked
+        socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
+        socket.local_addr().ok()
+    };
+    route().map_or_else(|| Ipv4Addr::LOCALHOST.to_string(), |address| address.ip().to_string())
+}
+
+/// Ports that nobody uses now. TCP and UDP get the same number where both are free.
+fn free_ports(wanted: Ports) -> std::io::Result<Ports> {
+    let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+    let (first, rpc) = (TcpListener::bind(any)?, TcpListener::bind(any)?);
+    let port = first.local_addr()?.port();
+    let udp = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)).or_else(|_| UdpSocket::bind(any))?;
+    Ok(Ports {
+        tcp: wanted.tcp.map(|_| port),
+        udp: wanted.udp.and_then(|_| udp.local_addr().ok()).map(|address| address.port()),
+        rpc: rpc.local_addr()?.port(),
+    })
+}
+
+/// Brings the local node up with the pool's software (or installs it without starting it).
+pub(crate) async fn bring(run: &Run, prepared: &Prepared, bundle: &Bundle, up: bool) -> LocalState {
+    let context = &run.context;
+    let attempt = async {
+        // the same pool with the local node's ports
+        let mut pool = prepared.pool.clone();
+        pool.settings.ports = prepared.local().ports;
+        let own = Prepared::of(context, &pool, bundle).await.map_err(|error| error.to_string())?;
+        let digest = own.package.digest.clone();
+        let goal = if up { Goal::Running(digest) } else { Goal::Installed(digest) };
+        let files = own.host_files(&own.local().host);
+        let step = LocalStep { goal: &goal, package: Some(&own.package), files: &files };
+        visit(context, &pool, step).await.map_err(|error| error.to_string())
+    };
+    match tokio::time::timeout(DEADLINE, attempt).await {
+        Ok(Ok(status)) => told(&status),
+        Ok(Err(problem)) => {
+            tracing::warn!(pool = %prepared.pool.name, "bring up the local node: {problem}");
+            LocalState { running: false, node: None, package: None, problem: Some(problem) }
+        }
+        Err(_) => {
+            let problem = format!("it was not up within {} s", DEADLINE.as_secs());
+            LocalState { running: false, node: None, package: None, problem: Some(problem) }
+        }
+    }
+}
+
+/// Ends the local node; what it has stays.
+pub(crate) async fn down(context: &Context, pool: &Pool) {
+    settle(context, pool, &Goal::Down).await;
+}
+
+/// Ends the local node and deletes what it has.
+pub(crate) async fn remove(context: &Context, pool: &Pool) {
+    settle(context, pool, &Goal::Gone).await;
+}
+
+async fn settle(context: &Context, pool: &Pool, goal: &Goal) {
+    if !context.folders.private(&pool.name).join("local").exists() {
+        return;
+    }
+    let step = LocalStep { goal, package: None, files: &[] };
+    match tokio::time::timeout(DEADLINE, visit(context, pool, step)).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => tracing::warn!(pool = %pool.name, %error, "end the local node"),
+        Err(_) => tracing::warn!(pool = %pool.name, "the local node did not end within {} s", DEADLINE.as_secs()),
+    }
+}
+
+/// How the local node is now.
+pub async fn state(context: &Context, pool: &Pool) -> LocalState {
+    let none = LocalState { running: false, node: None, package: None, problem: None };
+    if !context.folders.private(&pool.name).join("local").exists() {
+        return none;
+    }
+    let ask = async {
+        let mut session = open(context, pool).await?;
+        let status = session.status().await?;
+        session.close().await?;
+        Ok::<_, HostError>(status)
+    };
+    match tokio::time::timeout(DEADLINE, ask).await {
+        Ok(Ok(status)) => told(&status),
+        Ok(Err(error)) => LocalState { problem: Some(error.to_string()), ..none },
+        Err(_) => LocalState { problem: Some("it did not answer".into()), ..none },
+    }
+}
+
+async fn visit(context: &Context, pool: &Pool, step: LocalStep<'_>) -> Result<HostStatus, HostError> {
+    let mut session = open(context, pool).await?;
+    let status = walk_local(&mut session, step).await;
+    session.close().await?;
+    status
+}
+
+async fn open(context: &Context, pool: &Pool) -> Result<HostSession, HostError> {
+    let folder = context.folders.private(&pool.name).join("local");
+    let target = Target::local("the local node", folder.to_string_lossy());
+    HostSession::open(&*context.local, &target, &context.deadlines).await
+}
+
+fn told(status: &HostStatus) -> LocalState {
+    LocalState {
+        running: status.state == NodeState::Running,
+        node: status.peer_id().map(str::to_owned),
+        package: status.package.clone(),
+        problem: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn free_ports_have_the_transports_of_the_pool() {
+        let ports = free_ports(Ports { tcp: Some(1), udp: None, rpc: 2 }).unwrap();
+        assert!(ports.tcp.is_some() && ports.udp.is_none() && ports.rpc != 0 && ports.tcp != Some(ports.rpc));
+    }
+}
