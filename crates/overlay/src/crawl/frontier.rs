@@ -26,7 +26,7 @@ pub(super) const NEIGHBOURS_PER_ANSWER_MAX: usize = 2_048;
 /// Most addresses of one node taken from one source, so that no source fills all places of another node.
 const ADDRESSES_PER_SOURCE_MAX: usize = 8;
 /// Longest transport address, in bytes; a relayed QUIC address with two peer ids has about 200.
-const ADDRESS_BYTES_MAX: usize = 256;
+pub(super) const ADDRESS_BYTES_MAX: usize = 256;
 /// Longest overlay address, in bytes.
 const PEER_BYTES_MAX: usize = 128;
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 use p2ppool_model::consistency::{Key, SortedKeys, share_known};
 use p2ppool_model::snapshot::{Node, NodeDetails, NodeStatus};
 
-use super::frontier::{Entries, Entry, Frontier, State};
+use super::frontier::{ADDRESS_BYTES_MAX, Entries, Entry, Frontier, State};
+use super::text::printable;
 use super::{CrawlEnd, Probe, ProbeError, Stage};
 
 /// The result of a crawl. Nodes are kept small inside and made one at a time by [`CrawlReport::nodes`],
@@ -87,7 +88,7 @@ impl CrawlReport {
             address: entry.peer.as_deref().unwrap_or_default().to_owned(),
             status: status(entry),
             error: error(entry),
-            transport_addresses: entry.addresses.iter().map(|(a, _)| a.to_string()).collect(),
+            transport_addresses: entry.addresses.iter().map(|(a, _)| printable(a, ADDRESS_BYTES_MAX)).collect(),
             retries: entry.attempts.saturating_sub(1),
             consistency: self.consistency_of(entry),
             neighbours: entry

@@ -39,15 +39,15 @@ pub fn find_node(key: &[u8]) -> Vec<u8> {
 /// When it is not a protobuf message, or an answer to something else.
 pub fn closer_peers(message: &[u8]) -> Result<Vec<Peer>, ProtobufError> {
     let mut peers = Vec::new();
+    let mut answers = None;
     for field in Fields::of(message) {
-        if let (FIELD_CLOSER_PEERS, Value::Bytes(bytes)) = field?
-            && peers.len() < PEERS_MAX
-            && let Some(peer) = peer(bytes)
-        {
-            peers.push(peer);
+        match field? {
+            (FIELD_TYPE, Value::Varint(kind)) => answers = Some(kind),
+            (FIELD_CLOSER_PEERS, Value::Bytes(bytes)) if peers.len() < PEERS_MAX => peers.extend(peer(bytes)),
+            _ => {}
         }
     }
-    Ok(peers)
+    if answers == Some(FIND_NODE) { Ok(peers) } else { Err(ProtobufError("it answers something else")) }
 }
 
 fn peer(message: &[u8]) -> Option<Peer> {
@@ -106,6 +106,12 @@ mod tests {
         put_bytes(&mut message, FIELD_CLOSER_PEERS, b"\x0a\x02xx");
         put_bytes(&mut message, FIELD_CLOSER_PEERS, b"");
         assert_eq!(closer_peers(&message), Ok(vec![good]));
+    }
+
+    #[test]
+    fn an_answer_to_another_question_is_none() {
+        assert!(closer_peers(b"").is_err() && closer_peers(b"\x08\x01").is_err());
+        assert_eq!(closer_peers(b"\x08\x04"), Ok(vec![]));
     }
 
     #[test]

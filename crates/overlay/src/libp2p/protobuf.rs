@@ -2,10 +2,10 @@
 //!
 //! Format: <https://protobuf.dev/programming-guides/encoding/>.
 
-/// Bytes that are not a protobuf message.
+/// Bytes that are not the message that was expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("it is not a protobuf message: {0}")]
-pub struct ProtobufError(&'static str);
+#[error("it is not the message that was expected: {0}")]
+pub struct ProtobufError(pub(super) &'static str);
 
 /// A field's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,7 @@
 //! The crawl against real libp2p nodes on loopback addresses.
 
 mod hosted;
+mod hostile;
+mod js;
+mod p2pnode;
 mod support;
