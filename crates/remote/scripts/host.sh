@@ -654,9 +654,9 @@ step_configure() {
     fail other "configure needs size=<bytes>, at most $CONFIG_MAX"
   need dd mv cat
   layout
-  _file=$ROOT/shared/config/$ARG_name
-  if is_digest "$ARG_digest" && [ -f "$_file" ] && has_sum_tool; then
-    sum_of "$_file"
+  _config=$ROOT/shared/config/$ARG_name
+  if is_digest "$ARG_digest" && [ -f "$_config" ] && has_sum_tool; then
+    sum_of "$_config"
     if [ "$SUM" = "$ARG_digest" ]; then
       raw changed false
       raw unchanged true
@@ -669,12 +669,12 @@ step_configure() {
   receive_file "$ARG_name" "$ARG_size" "$_part"
   take_lock
   # the dot keeps line breaks at the end
-  if [ -f "$_file" ] && [ "$(cat "$_file" && echo .)" = "$(cat "$_part" && echo .)" ]; then
+  if [ -f "$_config" ] && [ "$(cat "$_config" && echo .)" = "$(cat "$_part" && echo .)" ]; then
     rm -f "$_part"
     raw changed false
   else
     : >"$ROOT/run/stale" || fail_io "write $ROOT/run/stale" "failed"
-    _error=$(mv -f "$_part" "$_file" 2>&1) || fail_io "write $_file" "$_error"
+    _error=$(mv -f "$_part" "$_config" 2>&1) || fail_io "write $_config" "$_error"
     raw changed true
   fi
   answer

@@ -7,9 +7,9 @@ pub enum BundleError {
     #[error("can't read the archive: {0}")]
     Read(#[from] std::io::Error),
     /// Neither zip nor tar.gz.
-    #[error("it is neither a zip nor a tar.gz archive (it begins with {found})")]
+    #[error("it is neither a zip nor a tar.gz archive ({found})")]
     NotAnArchive {
-        /// Its first bytes, for people.
+        /// What it is instead, as a clause.
         found: String,
     },
     /// It says it is an archive and isn't a whole one.
@@ -71,4 +71,15 @@ pub enum BundleError {
         /// What each kind looked for.
         reason: String,
     },
+}
+
+impl BundleError {
+    /// `what` has more bytes than `bytes_max`.
+    pub(super) fn too_big(what: &str, bytes_max: u64) -> Self {
+        let limit = match bytes_max >> 20 {
+            0 => format!("{bytes_max} bytes"),
+            mebibytes => format!("{mebibytes} MiB"),
+        };
+        Self::TooBig { what: what.to_owned(), limit }
+    }
 }

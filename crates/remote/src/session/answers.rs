@@ -85,6 +85,15 @@ pub struct HostStatus {
     /// How often the supervisor restarted the node since it was told to run it.
     #[serde(default)]
     pub restarts: u64,
+    /// The release that the node was started from, when it is up.
+    #[serde(default)]
+    pub package: Option<Digest>,
+    /// Its files changed since it was started: it needs a restart.
+    #[serde(default)]
+    pub stale: bool,
+    /// How the node ended last (`status 1`, `signal 9`).
+    #[serde(default)]
+    pub last_exit: Option<String>,
     /// What the node wrote about itself (`node.json`). Comes from the host: not to be trusted.
     #[serde(default)]
     pub node: Option<Value>,
@@ -128,10 +137,15 @@ changed!(
     /// Answer of `stop`.
     Stopped
 );
-changed!(
-    /// Answer of `remove`.
-    Removed
-);
+/// Answer of `remove`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Removed {
+    /// Something was there.
+    pub changed: bool,
+    /// The folder is still there: it holds what others put into it.
+    #[serde(default)]
+    pub left: bool,
+}
 
 /// Answer of `start` and `restart`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -149,6 +163,8 @@ pub struct Started {
 pub struct Fetched {
     /// Bytes written to the sink (a tar.gz).
     pub size: u64,
+    /// There was more than the limit; the newest was taken.
+    pub truncated: bool,
 }
 
 /// Numbers of the node process.

@@ -340,7 +340,7 @@ impl HostSession {
             }
             Ok(Ok(())) => {
                 self.broken = false;
-                Ok(Fetched { size })
+                Ok(Fetched { size, truncated: value.get("truncated").and_then(Value::as_bool) == Some(true) })
             }
         }
     }

@@ -1,0 +1,49 @@
+import * as api from '../api/calls';
+import { ApiError } from '../api/error';
+import { whenUnauthorized } from '../api/http';
+import type { Person } from '../api/types';
+import { live } from './live.svelte';
+import { router } from './router.svelte';
+
+/** Who is logged in. */
+class Session {
+  person = $state.raw<Person>();
+  ready = $state(false);
+
+  constructor() {
+    whenUnauthorized(() => this.#askForLogin());
+  }
+
+  /** Asks the manager who this is; a person without a session is sent to the login page. */
+  async load(): Promise<void> {
+    try {
+      this.person = await api.me();
+      live.open();
+    } catch (thrown) {
+      if (!(thrown instanceof ApiError && thrown.status === 401)) throw thrown;
+    } finally {
+      this.ready = true;
+    }
+  }
+
+  async login(name: string, password: string): Promise<void> {
+    await api.login(name, password);
+    this.person = await api.me();
+    live.open();
+  }
+
+  async logout(): Promise<void> {
+    await api.logout();
+    this.#askForLogin();
+  }
+
+  #askForLogin(): void {
+    this.person = undefined;
+    live.close();
+    if (router.route.page === 'login') return;
+    const next = router.here;
+    router.go(next === '' ? 'login' : `login?next=${encodeURIComponent(next)}`, 'replace');
+  }
+}
+
+export const session = new Session();

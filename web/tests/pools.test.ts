@@ -1,0 +1,129 @@
+import { describe, expect, it } from 'vitest';
+
+import type { Host, PoolSummary, Task } from '../src/api/types';
+import { hostState } from '../src/hosts/columns';
+import { emptyForm, formErrors, formOf, settingsOf } from '../src/pools/form';
+import { renderHosts } from '../src/pools/hostText';
+import { offers } from '../src/state/actions';
+import { paceOf, progressOf, retryCount } from '../src/state/progress';
+import { shortcutOf } from '../src/state/shortcuts';
+
+const form = { ...emptyForm(), name: 'planet' };
+
+describe('the form of a pool', () => {
+  it('is right as it begins, but for the name', () => {
+    expect(formErrors(form)).toEqual({});
+    expect(Object.keys(formErrors(emptyForm()))).toEqual(['name']);
+  });
+
+  it('names every wrong field', () => {
+    const wrong = formErrors({
+      ...form,
+      namespace: 'No!',
+      tcp: '70000',
+      udp: '0',
+      rpc: '',
+      install_path: 'relative/path',
+    });
+    expect(Object.keys(wrong).sort()).toEqual(['install_path', 'namespace', 'rpc', 'tcp', 'udp']);
+    expect(formErrors({ ...form, tcp: '', udp: '' })).toHaveProperty('tcp');
+    expect(formErrors({ ...form, rpc: '4650' })).toHaveProperty('rpc');
+    expect(formErrors({ ...form, transport: 'local' })).toHaveProperty('install_path');
+  });
+
+  it('leaves out what is switched off', () => {
+    const settings = settingsOf({
+      ...form,
+      udp: ' ',
+      kad_protocol: '',
+      bootstrap: '\n/ip4/192.0.2.1/tcp/1 \n',
+    });
+    expect(settings).toMatchObject({
+      ports: { tcp: 4650, udp: null, rpc: 4651 },
+      kad_protocol: null,
+      bootstrap: ['/ip4/192.0.2.1/tcp/1'],
+    });
+  });
+
+  it('shows a pool as it is', () => {
+    const settings = settingsOf({ ...form, udp: '', description: 'x' });
+    const pool = { ...settings, name: 'planet' } as PoolSummary;
+    expect(settingsOf(formOf(pool))).toEqual(settings);
+  });
+});
+
+describe('a host list', () => {
+  it('is written as a person would', () => {
+    const text = renderHosts([
+      { address: 'a.example', port: null, user: null, location: null, labels: {} },
+      {
+        address: '::1',
+        port: 2200,
+        user: 'ops',
+        location: { latitude: 1.5, longitude: -2 },
+        labels: { site: 'x' },
+      },
+    ]);
+    expect(text).toBe('a.example\nops@[::1]:2200 1.5,-2 site=x\n');
+  });
+});
+
+describe('a host', () => {
+  const host = (known: Partial<Host['known']>) => ({ leaving: false, known }) as Host;
+
+  it('of which nothing is known is not called stopped', () => {
+    expect(hostState(host({ reachable: null, running: null })).text).toBe('Not looked at');
+    expect(hostState(host({ reachable: true, running: null })).text).toBe('Unknown');
+    expect(hostState(host({ reachable: false, running: true }))).toMatchObject({
+      tone: 'warn',
+      text: 'Unreachable',
+    });
+  });
+});
+
+describe('actions', () => {
+  const pool = (state: PoolSummary['state'], tasks: Partial<Task>[] = [], total = 3) =>
+    ({ state, tasks, hosts: { total, reachable: 0, running: 0 } }) as PoolSummary;
+
+  it('fit the state of the pool', () => {
+    expect(offers(pool('created')).main).toEqual([{ action: 'install', why: undefined }]);
+    expect(offers(pool('suspended')).main[0]?.action).toBe('resume');
+  });
+
+  it('say why they can not be started', () => {
+    expect(offers(pool('created', [], 0)).main[0]?.why).toContain('no hosts');
+    const crawling = offers(pool('running', [{ id: 7, action: 'crawl' }]));
+    expect(crawling.main.find((offer) => offer.action === 'crawl')?.why).toContain('#7');
+    const stopping = offers(pool('suspended', [{ id: 9, action: 'stop' }]));
+    expect(stopping.more.find((offer) => offer.action === 'upgrade')?.why).toContain('#9');
+  });
+});
+
+describe('progress', () => {
+  it('counts what is done and what a retry would do', () => {
+    const counts = { ok: 5, unchanged: 1, unreachable: 2, running: 1, not_started: 3 };
+    expect(progressOf(counts)).toEqual({ total: 12, done: 8, running: 1, right: 6 });
+    expect(retryCount(counts)).toBe(5);
+    expect(progressOf({})).toEqual({ total: 0, done: 0, running: 0, right: 0 });
+  });
+
+  it('tells the time left only when enough is done', () => {
+    const task = (done: number) =>
+      ({
+        state: 'running',
+        started_at: '2026-01-01T00:00:00Z',
+        counts: { ok: done, not_started: 20 - done },
+      }) as unknown as Task;
+    const now = Date.UTC(2026, 0, 1, 0, 0, 10);
+    expect(paceOf(task(1), now)).toBeUndefined();
+    expect(paceOf(task(5), now)).toEqual({ rate: 0.5, leftMs: 30_000 });
+  });
+});
+
+describe('shortcuts', () => {
+  it('may be two keys', () => {
+    expect(shortcutOf('g', 'p')).toBe('go_pools');
+    expect(shortcutOf(undefined, 'p')).toBeUndefined();
+    expect(shortcutOf('x', '/')).toBe('filter');
+  });
+});
