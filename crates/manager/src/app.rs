@@ -13,7 +13,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::accounts::throttle::Throttle;
 use crate::accounts::{Passwords, Secret};
+use crate::actions::Context;
+use crate::bundles::{Bundles, NodeSource};
 use crate::config::Config;
+use crate::engine::{Engine, Pace};
 use crate::events::Events;
 use crate::folders::Folders;
 use crate::secrets::Secrets;
@@ -33,6 +36,10 @@ pub struct App {
     pub folders: Folders,
     /// Seals keys.
     pub secrets: Secrets,
+    /// Software to deploy.
+    pub bundles: Bundles,
+    /// Runs tasks.
+    pub engine: Engine,
     /// Hashes passwords.
     pub passwords: Passwords,
     /// Slows guessing down.
@@ -59,11 +66,18 @@ impl App {
             Folders::open(&config.data).with_context(|| format!("open the data folder {}", config.data.display()))?;
         let secrets = Secrets::load_or_create(&folders.secret_key())?;
         let store = Store::open(&config.database).await?;
+        let events = Events::default();
+        let source = NodeSource::of_this_process(config.node_binary.clone());
+        let bundles = Bundles::new(folders.clone(), store.clone(), source);
+        let context = Context::new(store.clone(), events.clone(), folders.clone(), secrets.clone(), bundles.clone());
+        let engine = Engine::start(context, Pace::default()).await?;
         let app = Arc::new(Self {
             store,
-            events: Events::default(),
+            events,
             folders,
             secrets,
+            bundles,
+            engine,
             passwords: Passwords::default(),
             throttle: Throttle::default(),
             streams: Arc::new(Semaphore::new(http::sse::STREAMS_MAX)),
@@ -88,6 +102,7 @@ impl App {
             ended = &mut serving => ended.context("serve HTTP")?,
             () = late => tracing::warn!("some requests did not end within {} s", GOODBYE_DEADLINE.as_secs()),
         }
+        self.engine.shutdown().await;
         self.store.close().await;
         Ok(())
     }

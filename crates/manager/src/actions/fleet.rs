@@ -197,7 +197,10 @@ async fn visit(
     let opened = open(&visit.run.context, &visit.host, &target, transport).await;
     let mut session = match opened {
         Ok(session) => session,
-        Err(error) => return visit.end(Err(Halt::Host(error)), None).await,
+        Err(error) => {
+            note_shown(&visit, &error).await;
+            return visit.end(Err(Halt::Host(error)), None).await;
+        }
     };
     slots.connected().await;
     visit.known.arch = Some(session.hello().arch.clone()).filter(|arch| !arch.is_empty());
@@ -208,6 +211,14 @@ async fn visit(
         tracing::debug!(host = %target.display(), %error, "close a session");
     }
     visit.end(result, Some(output)).await;
+}
+
+/// Keeps the key that a host showed instead of its pinned one, so that a person can accept it.
+async fn note_shown(visit: &Visit, error: &HostError) {
+    let (Cause::HostKeyChanged, Some(key)) = (error.cause, &error.presented) else { return };
+    if let Err(error) = crate::service::keys::note_shown(&visit.run.context.store, &visit.host.spec, key).await {
+        tracing::warn!(host.id = %visit.host.id, %error, "keep the key that a host showed");
+    }
 }
 
 /// Opens a session and pins the host's key at first contact, before anything is done there.

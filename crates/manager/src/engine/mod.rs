@@ -91,6 +91,8 @@ pub(crate) struct Inner {
     /// The loops and the runs.
     work: TaskTracker,
     loops: TaskTracker,
+    /// Held while this manager has its data folder.
+    _lock: std::fs::File,
 }
 
 /// A task that runs here.
@@ -107,6 +109,7 @@ impl Engine {
     /// # Errors
     /// When the database can't be asked or the manager's name can't be kept in its data folder.
     pub async fn start(context: Context, pace: Pace) -> anyhow::Result<Self> {
+        let lock = lock(&context.folders.private_root().join("lock"))?;
         let owner = owner_name(&context.folders.private_root().join("manager.id"))?;
         let context = Arc::new(context);
         let writer = Writer::start(&context);
@@ -122,6 +125,7 @@ impl Engine {
             closing: CancellationToken::new(),
             work: TaskTracker::new(),
             loops: TaskTracker::new(),
+            _lock: lock,
         });
         heartbeat::take_over(&inner, heartbeat::Whose::AlsoOwn).await?;
         inner.loops.spawn(dispatch::run(Arc::clone(&inner)));
@@ -228,6 +232,20 @@ impl Engine {
             self.end_task(task.id, why).await?;
         }
         Ok(())
+    }
+}
+
+/// Two managers on one data folder would take each other for themselves.
+fn lock(path: &std::path::Path) -> anyhow::Result<std::fs::File> {
+    use anyhow::Context as _;
+    let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+    let file = file.with_context(|| format!("open {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => {
+            anyhow::bail!("another manager runs on this data folder ({} is locked)", path.display())
+        }
+        Err(std::fs::TryLockError::Error(error)) => Err(error).with_context(|| format!("lock {}", path.display())),
     }
 }
 
