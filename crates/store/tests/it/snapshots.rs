@@ -1,1 +1,287 @@
+//! Snapshots and their nodes.
 
+use std::cmp::Ordering;
+use std::collections::HashSet;
+
+use futures::TryStreamExt as _;
+use p2ppool_model::host::Location;
+use p2ppool_model::snapshot::{Node, NodeDetails, NodeStatus};
+use p2ppool_model::{CrawlId, Digest, HostId, TaskId, Time};
+use p2ppool_store::{NewSnapshot, NodeFilter, NodeSort, Order, Page, SnapshotRange, Store, StoreError, testing};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+
+use crate::builders::{NOW, answering, crawl_at, node, pool, specs};
+use crate::hosts::nulls_last;
+
+crate::stories! {
+    a_snapshot_comes_back_as_it_was_stored
+    snapshots_are_found_by_time
+    thousands_of_nodes_are_stored_and_streamed
+    missing_hosts_are_those_without_an_answering_node
+    every_column_sorts
+}
+
+fn full_node() -> Node {
+    Node {
+        error: Some("slow \0 answer".into()),
+        host: Some(HostId(5)),
+        host_name: Some("node5".into()),
+        ip: Some("127.0.0.5".into()),
+        transport_addresses: vec!["/ip4/127.0.0.5/tcp/1\0".into(), "/dns/\"x\"/udp/1".into()],
+        version: Some("p2pnode/0.1".into()),
+        package: Some(Digest::of(b"p")),
+        namespace: Some("demo".into()),
+        consistency: Some(0.75),
+        connections: Some(u32::MAX),
+        tcp: Some(1),
+        udp: Some(2),
+        relayed: Some(0),
+        secure: Some(3),
+        retries: 2,
+        rtt_ms: Some(f64::NAN),
+        uptime_s: Some(3600),
+        memory: Some(1 << 33),
+        cpu_s: Some(0.125),
+        load: Some(0.5),
+        location: Location::new(-33.5, 151.25),
+        neighbours: vec!["n1".into(), "n2".into()],
+        details: NodeDetails::Brunet { virtual_ips: vec!["10.1.2.3".into()], ipop_namespace: Some("v".into()) },
+        ..answering("brunet:node:ABC")
+    }
+}
+
+async fn a_snapshot_comes_back_as_it_was_stored(store: Store) {
+    let pool = pool(&store, "demo").await.id;
+    assert_eq!(store.newest_snapshot(pool).await.unwrap(), None);
+    assert_eq!(store.answering_before(pool).await.unwrap(), None);
+    let nodes = [full_node(), answering("b"), node("c", NodeStatus::DialFailed)];
+    let new = NewSnapshot { task: Some(TaskId(184)), ..crawl_at(pool, NOW, &nodes) };
+    let stored = store.store_snapshot(&new, &nodes).await.unwrap();
+    assert_eq!((stored.pool, stored.task, stored.started), (pool, Some(TaskId(184)), NOW));
+    assert_eq!(stored.totals, new.totals);
+    assert_eq!(store.snapshot(stored.id).await.unwrap(), stored);
+    assert_eq!(store.newest_snapshots().await.unwrap()[&pool], stored);
+
+    let read: Vec<Node> = store.stream_nodes(stored.id).try_collect().await.unwrap();
+    let mut want = nodes.to_vec();
+    want[0].error = Some("slow \u{fffd} answer".into());
+    want[0].rtt_ms = None;
+    assert_eq!(read, want, "NUL and NaN can't be stored, all else can");
+    assert_eq!(store.node(stored.id, "brunet:node:ABC").await.unwrap(), want[0]);
+    assert!(matches!(store.node(stored.id, "z").await, Err(StoreError::NotFound { .. })));
+    assert_eq!(
+        store.answering_before(pool).await.unwrap(),
+        Some(HashSet::from(["brunet:node:ABC", "b"].map(String::from)))
+    );
+
+    let filter = NodeFilter { status: Some(NodeStatus::DialFailed), ..NodeFilter::default() };
+    assert_eq!(store.nodes(stored.id, &filter, Page::default()).await.unwrap().items, want[2..]);
+    for (text, total) in [("BRUNET", 1), ("127.0.0", 1), ("10.1.2.3", 1), ("p2pnode", 1), ("%", 0), ("", 3)] {
+        let filter = NodeFilter { text: text.into(), ..NodeFilter::default() };
+        assert_eq!(store.nodes(stored.id, &filter, Page::default()).await.unwrap().total, total, "{text}");
+    }
+    let filter = NodeFilter { namespace: Some("demo".into()), ..NodeFilter::default() };
+    assert_eq!(store.nodes(stored.id, &filter, Page::default()).await.unwrap().total, 1);
+    let points: Vec<_> = store.stream_points(stored.id).try_collect().await.unwrap();
+    assert_eq!(points.iter().map(|point| point.location).collect::<Vec<_>>(), [want[0].location, None, None]);
+    assert_eq!(points[2].status, NodeStatus::DialFailed);
+}
+
+async fn snapshots_are_found_by_time(store: Store) {
+    let pool = pool(&store, "demo").await.id;
+    let other = crate::builders::pool(&store, "other").await.id;
+    let at = |minutes: i64| Time(NOW.0 + minutes * 60_000);
+    let mut ids = Vec::new();
+    for minute in [0, 10, 20, 20, 30] {
+        let nodes = [answering(&format!("n{minute}"))];
+        ids.push(store.store_snapshot(&crawl_at(pool, at(minute), &nodes), &nodes).await.unwrap().id);
+        store.store_snapshot(&crawl_at(other, at(minute + 1), &[]), &[]).await.unwrap();
+    }
+    let found = async |range: SnapshotRange, limit: u32| -> Vec<CrawlId> {
+        store.snapshots(pool, range, limit).await.unwrap().iter().map(|snapshot| snapshot.id).collect()
+    };
+    let all = SnapshotRange::default();
+    let newest_first: Vec<_> = ids.iter().rev().copied().collect();
+    assert_eq!(found(all, 20).await, newest_first);
+    assert_eq!(found(all, 2).await, newest_first[..2]);
+    assert_eq!(found(SnapshotRange { before: Some(newest_first[1]), ..all }, 2).await, newest_first[2..4]);
+    assert_eq!(found(SnapshotRange { from: Some(at(10)), until: Some(at(30)), ..all }, 9).await, newest_first[1..4]);
+
+    let near = async |minute| store.snapshot_near(pool, at(minute)).await.unwrap().map(|snapshot| snapshot.id);
+    assert_eq!(near(-99).await, Some(ids[0]));
+    assert_eq!(near(4).await, Some(ids[0]));
+    assert_eq!(near(5).await, Some(ids[0]), "equally near: the earlier");
+    assert_eq!(near(6).await, Some(ids[1]));
+    assert_eq!(near(20).await, Some(ids[3]), "of two that began at the same time, the later stored");
+    assert_eq!(near(999).await, Some(ids[4]));
+    assert_eq!(store.snapshot_near(p2ppool_model::PoolId(99), NOW).await.unwrap(), None);
+    assert_eq!(store.newest_snapshots().await.unwrap().len(), 2);
+
+    let between: Vec<_> =
+        store.stream_nodes_between(pool, Some(at(10)), Some(at(30))).try_collect::<Vec<_>>().await.unwrap();
+    let pairs: Vec<_> = between.iter().map(|(snapshot, node)| (snapshot.id, node.address.as_str())).collect();
+    assert_eq!(pairs, [(ids[1], "n10"), (ids[2], "n20"), (ids[3], "n20")]);
+    let streamed: Vec<_> = store.stream_snapshots(pool, None, None).try_collect::<Vec<_>>().await.unwrap();
+    assert_eq!(streamed.iter().map(|snapshot| snapshot.id).collect::<Vec<_>>(), ids);
+
+    assert_eq!(store.delete_snapshots_before(pool, at(20)).await.unwrap(), 2);
+    assert_eq!(found(all, 9).await, newest_first[..3]);
+    let gone: Vec<_> = store.stream_nodes(ids[0]).try_collect::<Vec<_>>().await.unwrap();
+    assert_eq!(gone, []);
+    assert_eq!(store.snapshots(other, all, 9).await.unwrap().len(), 5);
+}
+
+async fn thousands_of_nodes_are_stored_and_streamed(store: Store) {
+    const NODES: usize = 3_210;
+    let pool = pool(&store, "big").await.id;
+    let nodes: Vec<Node> = (0..NODES).map(|i| Node { retries: i as u32, ..answering(&format!("n{i:05}")) }).collect();
+    let crawl = store.store_snapshot(&crawl_at(pool, NOW, &nodes), &nodes).await.unwrap().id;
+    let read: Vec<Node> = store.stream_nodes(crawl).try_collect().await.unwrap();
+    assert!(read == nodes, "all of them, in their order");
+    assert_eq!(store.answering(crawl).await.unwrap().len(), NODES);
+    assert_eq!(store.stream_points(crawl).try_collect::<Vec<_>>().await.unwrap().len(), NODES);
+    let filter = NodeFilter { sort: NodeSort::Retries, order: Order::Descending, ..NodeFilter::default() };
+    let page = store.nodes(crawl, &filter, Page { limit: 2, offset: 3_000 }).await.unwrap();
+    assert_eq!(page.total, NODES as u64);
+    assert_eq!(page.items, [nodes[209].clone(), nodes[208].clone()]);
+}
+
+async fn missing_hosts_are_those_without_an_answering_node(store: Store) {
+    let pool = pool(&store, "demo").await.id;
+    store.set_hosts(pool, &specs("up\ndown\nsilent\nleaving\n")).await.unwrap();
+    let hosts = store.pool_hosts(pool).await.unwrap();
+    store.set_hosts(pool, &specs("up\ndown\nsilent\n")).await.unwrap();
+    let nodes = [
+        Node { host: Some(hosts[0].id), ..answering("a") },
+        Node { host: Some(hosts[2].id), ..node("b", NodeStatus::AskFailed) },
+        answering("stranger"),
+    ];
+    let crawl = store.store_snapshot(&crawl_at(pool, NOW, &nodes), &nodes).await.unwrap().id;
+    let missing = store.missing_hosts(crawl, Page::default()).await.unwrap();
+    let names: Vec<_> = missing.items.iter().map(|host| host.spec.address.as_str()).collect();
+    assert_eq!((missing.total, names), (2, vec!["down", "silent"]));
+    assert_eq!(store.missing_hosts(crawl, Page { limit: 1, offset: 1 }).await.unwrap().items.len(), 1);
+    let none = store.store_snapshot(&crawl_at(pool, NOW, &[]), &[]).await.unwrap().id;
+    assert_eq!(store.missing_hosts(none, Page::default()).await.unwrap().total, 3);
+}
+
+async fn every_column_sorts(store: Store) {
+    let pool = pool(&store, "demo").await.id;
+    let nodes = [node("z", NodeStatus::NotDialled), full_node(), answering("a")];
+    let crawl = store.store_snapshot(&crawl_at(pool, NOW, &nodes), &nodes).await.unwrap().id;
+    for sort in NodeSort::ALL {
+        assert_eq!(sort.as_str().parse(), Ok(*sort));
+        for order in [Order::Ascending, Order::Descending] {
+            let filter = NodeFilter { sort: *sort, order, ..NodeFilter::default() };
+            let items = store.nodes(crawl, &filter, Page::default()).await.unwrap().items;
+            assert_eq!(items.len(), 3, "{sort:?}");
+            let known = !matches!(sort, NodeSort::Address | NodeSort::Status | NodeSort::Rtt | NodeSort::Retries);
+            if known {
+                assert_eq!(items[0].address, "brunet:node:ABC", "{sort:?}: what is unknown comes last");
+            }
+        }
+    }
+    assert!("address; --".parse::<NodeSort>().is_err());
+}
+
+fn any_node() -> impl Strategy<Value = Node> {
+    let text = || prop::option::of("[a-dA-D%_!é]{0,4}");
+    let status = prop::sample::select(NodeStatus::ALL.to_vec());
+    let numbers = (any::<Option<u32>>(), any::<Option<i8>>(), any::<u32>(), any::<Option<u64>>());
+    (("[a-dA-D]{1,5}", status, text(), text(), text()), numbers, any::<(i8, bool)>()).prop_map(
+        |((address, status, host_name, version, namespace), (connections, rtt, retries, memory), (lat, located))| {
+            Node {
+                host_name,
+                version,
+                namespace,
+                connections,
+                rtt_ms: rtt.map(f64::from),
+                retries,
+                memory: memory.map(|bytes| bytes >> 1),
+                location: located.then(|| Location::new(f64::from(lat / 2), 1.5).unwrap()),
+                ..node(&address, status)
+            }
+        },
+    )
+}
+
+fn any_filter() -> impl Strategy<Value = NodeFilter> {
+    let sort = prop::sample::select(vec![
+        NodeSort::Address,
+        NodeSort::HostName,
+        NodeSort::Connections,
+        NodeSort::Rtt,
+        NodeSort::Retries,
+        NodeSort::Memory,
+        NodeSort::Location,
+    ]);
+    let order = prop::sample::select(vec![Order::Ascending, Order::Descending]);
+    let status = prop::option::of(prop::sample::select(NodeStatus::ALL.to_vec()));
+    ("[a-cA-C%_!é]{0,2}", status, prop::option::of("[a-d]{0,1}"), sort, order)
+        .prop_map(|(text, status, namespace, sort, order)| NodeFilter { text, status, namespace, sort, order })
+}
+
+/// Which nodes a page must hold, worked out in memory.
+fn expected(nodes: &[Node], filter: &NodeFilter) -> Vec<Node> {
+    let part = filter.text.to_ascii_lowercase();
+    let holds = |text: &String| text.to_ascii_lowercase().contains(&part);
+    let mut found: Vec<Node> = nodes
+        .iter()
+        .filter(|node| filter.status.is_none_or(|status| node.status == status))
+        .filter(|node| filter.namespace.is_none() || node.namespace == filter.namespace)
+        .filter(|node| {
+            let others = [&node.host_name, &node.version, &node.namespace];
+            holds(&node.address) || others.into_iter().flatten().any(holds)
+        })
+        .cloned()
+        .collect();
+    // stable: equal ones stay in the order they were stored
+    found.sort_by(|a, b| in_order(a, b, filter));
+    found
+}
+
+fn in_order(a: &Node, b: &Node, filter: &NodeFilter) -> Ordering {
+    let order = filter.order;
+    match filter.sort {
+        NodeSort::Address => nulls_last(Some(&a.address), Some(&b.address), order),
+        NodeSort::HostName => nulls_last(a.host_name.as_ref(), b.host_name.as_ref(), order),
+        NodeSort::Connections => nulls_last(a.connections, b.connections, order),
+        NodeSort::Rtt => nulls_last(a.rtt_ms, b.rtt_ms, order),
+        NodeSort::Retries => nulls_last(Some(a.retries), Some(b.retries), order),
+        NodeSort::Memory => nulls_last(a.memory, b.memory, order),
+        NodeSort::Location => {
+            let latitude = |node: &Node| node.location.map(|location| location.latitude);
+            nulls_last(latitude(a), latitude(b), order)
+        }
+        other => panic!("{other:?} is not in the model"),
+    }
+}
+
+/// Pages of random nodes, filtered and sorted at random, are what memory says.
+#[test]
+fn lists_agree_with_memory() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let databases = runtime.block_on(async { [testing::sqlite().await, testing::postgres().await] });
+    let pools = databases.each_ref().map(|fresh| runtime.block_on(pool(&fresh.store, "demo")).id);
+    let mut runner = TestRunner::new(Config { cases: 64, ..Config::default() });
+    let cases = (prop::collection::vec(any_node(), 0..12), prop::collection::vec(any_filter(), 1..6), 0_u64..4);
+    runner
+        .run(&cases, |(nodes, filters, offset)| {
+            runtime.block_on(async {
+                for (fresh, pool) in databases.iter().zip(pools) {
+                    let store = &fresh.store;
+                    let crawl = store.store_snapshot(&crawl_at(pool, NOW, &nodes), &nodes).await.unwrap().id;
+                    for filter in &filters {
+                        let want = expected(&nodes, filter);
+                        let page = store.nodes(crawl, filter, Page { limit: 5, offset }).await.unwrap();
+                        prop_assert_eq!(page.total, want.len() as u64, "{} {:?}", store.database(), filter);
+                        let want: Vec<_> = want.into_iter().skip(offset as usize).take(5).collect();
+                        prop_assert_eq!(page.items, want, "{} {:?}", store.database(), filter);
+                    }
+                }
+                Ok(())
+            })
+        })
+        .unwrap();
+}
