@@ -139,6 +139,7 @@ mod tests {
             package: None,
             stale: false,
             restarts: 0,
+            last_exit: None,
             node: None,
         }
     }
