@@ -78,12 +78,6 @@ pub struct HostStatus {
     /// How often the supervisor restarted the node since it was told to run it.
     #[serde(default)]
     pub restarts: u64,
-    /// The release that the node was started from, when it is up.
-    #[serde(default)]
-    pub package: Option<Digest>,
-    /// Its files changed since it was started: it needs a restart.
-    #[serde(default)]
-    pub stale: bool,
     /// How the node ended last (`status 1`, `signal 9`).
     #[serde(default)]
     pub last_exit: Option<String>,
