@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
 
-import type { MapPoints } from '../src/api/types';
-import { CLUSTER_ZOOM_MAX, MapIndex, toneOf, WORLD, zoomFor } from '../src/map/clusters';
+import { CLUSTER_ZOOM_MAX, MapIndex, toneOf, type Located, WORLD, zoomFor } from '../src/map/clusters';
 import { boundsInSight, worldProjection, worldWidth } from '../src/map/globe';
 
-const points: MapPoints = {
+const points: Located = {
   ids: ['lyon', 'lyon-too', 'geneva', 'tokyo'],
   lat: [45.76, 45.76, 46.2, 35.68],
   lon: [4.84, 4.84, 6.14, 139.7],
@@ -46,7 +45,7 @@ describe('clusters', () => {
 
   it('take 100,000 nodes in a moment', () => {
     const n = 100_000;
-    const many: MapPoints = {
+    const many: Located = {
       ids: Array.from({ length: n }, (_, i) => String(i)),
       lat: Array.from({ length: n }, (_, i) => ((i * 7919) % 17_000) / 100 - 85),
       lon: Array.from({ length: n }, (_, i) => ((i * 104_729) % 36_000) / 100 - 180),

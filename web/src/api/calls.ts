@@ -1,96 +1,108 @@
 /** Every call of the manager's API that the application makes, by noun. */
 
-import { apiUrl, request, requestText, segment, upload, type Query } from './http';
-import type {
-  Action,
-  Bundle,
-  ClientConfig,
-  Host,
-  HostList,
-  KeyInfo,
-  MapPoints,
-  NodePage,
-  Outcome,
-  Page,
-  Person,
-  PinnedKey,
-  Pool,
-  PoolFile,
-  PoolSettings,
-  PoolSummary,
-  Snapshot,
-  Task,
-  TaskHost,
-  Token,
-} from './types';
+import { answer, apiUrl, asText, client, segment } from './http';
+import type { paths } from './schema';
+import type { PoolSettings } from './types';
+
+export * from './unlisted';
 
 type Signal = AbortSignal | undefined;
-const pool = (name: string) => `pools/${segment(name)}`;
+type Params<Path extends keyof paths> = paths[Path] extends {
+  get: { parameters: { query?: infer Q } };
+}
+  ? NonNullable<Q>
+  : never;
+
+export type HostsQuery = Params<'/api/v1/pools/{pool}/hosts'>;
+export type NodesQuery = Params<'/api/v1/pools/{pool}/nodes'>;
+export type SnapshotsQuery = Params<'/api/v1/pools/{pool}/snapshots'>;
+export type TasksQuery = Params<'/api/v1/tasks'>;
+export type TaskHostsQuery = Params<'/api/v1/tasks/{id}/hosts'>;
+
+const of = (pool: string) => ({ path: { pool } });
 
 export const login = (name: string, password: string) =>
-  request<Person>('POST', 'login', { json: { name, password } });
-export const logout = () => request<null>('POST', 'logout');
-export const me = (signal?: Signal) => request<Person>('GET', 'me', { signal });
-export const version = (signal?: Signal) => request<{ version: string }>('GET', 'version', { signal });
+  answer(client.POST('/api/v1/login', { body: { name, password } }));
+export const logout = () => answer(client.POST('/api/v1/logout'));
+export const me = () => answer(client.GET('/api/v1/me'));
+export const version = (signal?: Signal) => answer(client.GET('/api/v1/version', { signal }));
 
-export const tokens = (signal?: Signal) => request<Token[]>('GET', 'tokens', { signal });
-export const createToken = (name: string) =>
-  request<{ token: string; id: number }>('POST', 'tokens', { json: { name } });
-export const deleteToken = (id: number) => request<null>('DELETE', `tokens/${id}`);
+export const tokens = (signal?: Signal) => answer(client.GET('/api/v1/tokens', { signal }));
+export const createToken = (name: string) => answer(client.POST('/api/v1/tokens', { body: { name } }));
+export const deleteToken = (id: number) =>
+  answer(client.DELETE('/api/v1/tokens/{id}', { params: { path: { id } } }));
 
-export const pools = (signal?: Signal) => request<PoolSummary[]>('GET', 'pools', { signal });
-export const poolByName = (name: string, signal?: Signal) =>
-  request<PoolSummary>('GET', pool(name), { signal });
-export const createPool = (body: { name: string; hosts?: string } & Partial<PoolSettings>) =>
-  request<Pool>('POST', 'pools', { json: body });
-export const editPool = (name: string, body: Partial<PoolSettings>) =>
-  request<Pool>('PATCH', pool(name), { json: body });
+export const pools = (signal?: Signal) => answer(client.GET('/api/v1/pools', { signal }));
+export const poolByName = (pool: string, signal?: Signal) =>
+  answer(client.GET('/api/v1/pools/{pool}', { params: of(pool), signal }));
+export const createPool = (body: PoolSettings & { name: string; hosts: string }) =>
+  answer(client.POST('/api/v1/pools', { body }));
+export const editPool = (pool: string, body: PoolSettings) =>
+  answer(client.PATCH('/api/v1/pools/{pool}', { params: of(pool), body }));
 
 export const parseHosts = (text: string, signal?: Signal) =>
-  request<HostList>('POST', 'hosts/parse', { text, signal });
-export const hosts = (name: string, query: Query, signal?: Signal) =>
-  request<Page<Host>>('GET', `${pool(name)}/hosts`, { query, signal });
-export const putHosts = (name: string, text: string) =>
-  request<HostList>('PUT', `${pool(name)}/hosts`, { text });
-export const hostKey = (name: string, host: number, signal?: Signal) =>
-  request<PinnedKey | null>('GET', `${pool(name)}/hosts/${host}/key`, { signal });
-export const trustHostKey = (name: string, host: number, fingerprint: string) =>
-  request<null>('POST', `${pool(name)}/hosts/${host}/trust`, { json: { fingerprint } });
+  answer(client.POST('/api/v1/hosts/parse', { body: text, ...asText, signal }));
+export const hosts = (pool: string, query: HostsQuery, signal?: Signal) =>
+  answer(client.GET('/api/v1/pools/{pool}/hosts', { params: { ...of(pool), query }, signal }));
+export const hostsCsv = (pool: string, query: HostsQuery) =>
+  apiUrl(`pools/${segment(pool)}/hosts.csv`, query);
+export const putHosts = (pool: string, text: string) =>
+  answer(client.PUT('/api/v1/pools/{pool}/hosts', { params: of(pool), body: text, ...asText }));
+export const hostKeys = (pool: string, host: string, signal?: Signal) =>
+  answer(client.GET('/api/v1/pools/{pool}/hosts/{host}/key', { params: { path: { pool, host } }, signal }));
+export const trustHostKey = (pool: string, host: string, fingerprint: string) =>
+  answer(
+    client.POST('/api/v1/pools/{pool}/hosts/{host}/trust', {
+      params: { path: { pool, host } },
+      body: { fingerprint },
+    }),
+  );
 
-export const putKey = (name: string, key: string, passphrase?: string) =>
-  request<KeyInfo>('PUT', `${pool(name)}/key`, { json: passphrase ? { key, passphrase } : { key } });
-export const generateKey = (name: string) => request<KeyInfo>('POST', `${pool(name)}/key/generate`);
+export const key = (pool: string, signal?: Signal) =>
+  answer(client.GET('/api/v1/pools/{pool}/key', { params: of(pool), signal }));
+export const putKey = (pool: string, key: string, passphrase: string) =>
+  answer(
+    client.PUT('/api/v1/pools/{pool}/key', {
+      params: of(pool),
+      body: { key, passphrase: passphrase === '' ? null : passphrase },
+    }),
+  );
+export const generateKey = (pool: string) =>
+  answer(client.POST('/api/v1/pools/{pool}/key/generate', { params: of(pool) }));
 
-export const bundles = (signal?: Signal) => request<Bundle[]>('GET', 'bundles', { signal });
-export const uploadBundle = (file: File, progress: (share: number) => void) =>
-  upload<Bundle>('bundles', { name: file.name }, file, progress);
-
-export const start = (name: string, action: Action, params: Record<string, unknown> = {}) =>
-  request<Task>('POST', `${pool(name)}/${action}`, { json: params });
-
-export const tasks = (query: Query, signal?: Signal) =>
-  request<Page<Task>>('GET', 'tasks', { query, signal });
-export const task = (id: number, signal?: Signal) => request<Task>('GET', `tasks/${id}`, { signal });
-export const taskHosts = (id: number, query: Query, signal?: Signal) =>
-  request<Page<TaskHost>>('GET', `tasks/${id}/hosts`, { query, signal });
+export const tasks = (query: TasksQuery, signal?: Signal) =>
+  answer(client.GET('/api/v1/tasks', { params: { query }, signal }));
+export const task = (id: number, signal?: Signal) =>
+  answer(client.GET('/api/v1/tasks/{id}', { params: { path: { id } }, signal }));
+export const taskHosts = (id: number, query: TaskHostsQuery, signal?: Signal) =>
+  answer(client.GET('/api/v1/tasks/{id}/hosts', { params: { path: { id }, query }, signal }));
 export const hostOutput = (id: number, host: number, signal?: Signal) =>
-  requestText(`tasks/${id}/hosts/${host}/output`, { signal });
-export const cancelTask = (id: number) => request<Task>('POST', `tasks/${id}/cancel`, { json: {} });
-export const retryTask = (id: number, only?: Outcome[]) =>
-  request<Task>('POST', `tasks/${id}/retry`, { json: only ? { only } : {} });
+  answer(
+    client.GET('/api/v1/tasks/{id}/hosts/{host}/output', {
+      params: { path: { id, host } },
+      parseAs: 'text',
+      signal,
+    }),
+  );
 
-export const snapshots = (name: string, query: Query, signal?: Signal) =>
-  request<Snapshot[]>('GET', `${pool(name)}/snapshots`, { query, signal });
-export const nodes = (name: string, query: Query, signal?: Signal) =>
-  request<NodePage>('GET', `${pool(name)}/nodes`, { query, signal });
-export const nodesCsv = (name: string, query: Query) => apiUrl(`${pool(name)}/nodes.csv`, query);
-export const statsCsv = (name: string, query: Query = {}) => apiUrl(`${pool(name)}/stats.csv`, query);
-export const mapPoints = (name: string, query: Query, signal?: Signal) =>
-  request<MapPoints>('GET', `${pool(name)}/map`, { query, signal });
+export const snapshots = (pool: string, query: SnapshotsQuery, signal?: Signal) =>
+  answer(client.GET('/api/v1/pools/{pool}/snapshots', { params: { ...of(pool), query }, signal }));
+export const nodes = (pool: string, query: NodesQuery, signal?: Signal) =>
+  answer(client.GET('/api/v1/pools/{pool}/nodes', { params: { ...of(pool), query }, signal }));
+export const node = (pool: string, address: string, crawl: number | undefined, signal?: Signal) =>
+  answer(
+    client.GET('/api/v1/pools/{pool}/nodes/{address}', {
+      params: { path: { pool, address }, query: { crawl } },
+      signal,
+    }),
+  );
+export const nodesCsv = (pool: string, query: NodesQuery) =>
+  apiUrl(`pools/${segment(pool)}/nodes.csv`, query);
+export const statsCsv = (pool: string) => apiUrl(`pools/${segment(pool)}/stats.csv`);
+export const mapPoints = (pool: string, crawl: number | undefined, signal?: Signal) =>
+  answer(client.GET('/api/v1/pools/{pool}/map', { params: { ...of(pool), query: { crawl } }, signal }));
 
-export const files = (name: string, signal?: Signal) =>
-  request<PoolFile[]>('GET', `${pool(name)}/files`, { signal });
-export const fileUrl = (name: string, path: string) =>
-  apiUrl(`${pool(name)}/files/${path.split('/').map(segment).join('/')}`);
-export const connect = (name: string, signal?: Signal) =>
-  request<ClientConfig[]>('GET', `${pool(name)}/connect`, { signal });
+export const files = (pool: string, signal?: Signal) =>
+  answer(client.GET('/api/v1/pools/{pool}/files', { params: of(pool), signal }));
+export const fileUrl = (pool: string, path: string) =>
+  apiUrl(`pools/${segment(pool)}/files/${path.split('/').map(segment).join('/')}`);

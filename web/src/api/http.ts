@@ -1,28 +1,44 @@
+import createClient from 'openapi-fetch';
+
 import { asApiError, errorOf } from './error';
+import type { paths } from './schema';
+import type { Complete } from './types';
 
-/** Address of the API, wherever the manager serves the application. */
-export const apiBase = new URL('api/v1/', document.baseURI).href;
+const base = new URL('.', document.baseURI).href.replace(/\/$/, '');
 
+/** Values for the query string of an address. */
 export type Query = Record<string, string | number | boolean | null | undefined>;
 
-/** Address of an API path; values that are empty are left out. */
-export function apiUrl(path: string, query: Query = {}): string {
-  const url = new URL(path, apiBase);
+/** Values that are empty are left out. */
+function queryText(query: Query): string {
+  const params = new URLSearchParams();
   for (const [key, value] of Object.entries(query)) {
-    if (value !== null && value !== undefined && value !== '') url.searchParams.set(key, String(value));
+    if (value !== null && value !== undefined && value !== '') params.set(key, String(value));
   }
-  return url.href;
+  return params.toString();
+}
+
+/** The manager's API, typed by its own description. */
+export const client = createClient<paths>({
+  baseUrl: base,
+  credentials: 'same-origin',
+  querySerializer: (query) => queryText(query as Query),
+});
+
+/** How a plain text is sent as it is. */
+export const asText = {
+  headers: { 'content-type': 'text/plain; charset=utf-8' },
+  bodySerializer: (body: unknown) => String(body),
+};
+
+/** Address of an API path, wherever the manager serves the application. */
+export function apiUrl(path: string, query: Query = {}): string {
+  const text = queryText(query);
+  return `${base}/api/v1/${path}${text === '' ? '' : `?${text}`}`;
 }
 
 /** One path segment made of any text. */
 export const segment = encodeURIComponent;
-
-interface Sent {
-  query?: Query;
-  json?: unknown;
-  text?: string;
-  signal?: AbortSignal | undefined;
-}
 
 /** Called when the manager says that nobody is logged in. */
 let onUnauthorized = () => {};
@@ -30,33 +46,39 @@ export function whenUnauthorized(act: () => void): void {
   onUnauthorized = act;
 }
 
-async function send(method: string, path: string, sent: Sent): Promise<Response> {
-  const body = sent.json !== undefined ? JSON.stringify(sent.json) : sent.text;
-  const headers: Record<string, string> = { accept: 'application/json' };
-  if (sent.json !== undefined) headers['content-type'] = 'application/json';
-  if (sent.text !== undefined) headers['content-type'] = 'text/plain; charset=utf-8';
-  const init: RequestInit = { method, headers, credentials: 'same-origin' };
-  if (body !== undefined) init.body = body;
-  if (sent.signal) init.signal = sent.signal;
-  const answer = await fetch(apiUrl(path, sent.query), init).catch((thrown: unknown) => {
+interface Answered<D> {
+  data?: D;
+  error?: unknown;
+  response: Response;
+}
+
+/** What a call answered; throws an `ApiError`, or the `AbortError` of a call that nobody waits for. */
+export async function answer<D>(asked: Promise<Answered<D>>): Promise<Complete<D>> {
+  const { data, error, response } = await asked.catch((thrown: unknown) => {
     throw (thrown as { name?: string }).name === 'AbortError' ? thrown : asApiError(thrown);
   });
-  if (answer.ok) return answer;
-  const error = errorOf(answer.status, await answer.json().catch(() => null));
-  if (error.status === 401 && path !== 'login') onUnauthorized();
-  throw error;
+  if (response.ok) return data as Complete<D>;
+  const failed = errorOf(response.status, error);
+  if (failed.status === 401 && failed.code !== 'wrong_password') onUnauthorized();
+  throw failed;
 }
 
-/** Sends a request and reads its JSON answer; throws an `ApiError`. */
-export async function request<T>(method: string, path: string, sent: Sent = {}): Promise<T> {
-  const answer = await send(method, path, sent);
-  const text = await answer.text();
-  return (text === '' ? null : JSON.parse(text)) as T;
-}
-
-/** Like `request`, for answers that are plain text. */
-export async function requestText(path: string, sent: Sent = {}): Promise<string> {
-  return (await send('GET', path, sent)).text();
+/** A call of a path that the API's description does not list. */
+export async function request<D>(
+  method: 'GET' | 'POST',
+  path: string,
+  body?: unknown,
+  signal?: AbortSignal,
+): Promise<Answered<D>> {
+  const init: RequestInit = { method, credentials: 'same-origin', signal: signal ?? null };
+  if (body !== undefined) {
+    init.headers = { 'content-type': 'application/json' };
+    init.body = JSON.stringify(body);
+  }
+  const response = await fetch(apiUrl(path), init);
+  const text = await response.text();
+  const json = text === '' ? null : (JSON.parse(text) as unknown);
+  return response.ok ? { data: json as D, response } : { error: json, response };
 }
 
 /** Uploads a file, telling the share (0 to 1) that is sent. `fetch` can't tell that, so it is XMLHttpRequest. */

@@ -8,6 +8,9 @@ export type Mark =
   | { kind: 'node'; lon: number; lat: number; index: number }
   | { kind: 'cluster'; lon: number; lat: number; cluster: number; nodes: number; well: number };
 
+/** Nodes with a place, one array per column. */
+export type Located = Pick<MapPoints, 'ids' | 'lat' | 'lon' | 'consistency' | 'status'>;
+
 /** West, south, east, north in degrees. */
 export type Bounds = [number, number, number, number];
 
@@ -28,7 +31,7 @@ interface Sums {
 }
 
 /** A node is well when it answers and knows all the neighbours that it should. */
-export function toneOf(points: MapPoints, index: number): Tone {
+export function toneOf(points: Located, index: number): Tone {
   if (points.status[index] !== 'answering') return 'bad';
   const consistency = points.consistency[index];
   return consistency === null || consistency === undefined || consistency >= 1 ? 'ok' : 'warn';
@@ -43,7 +46,7 @@ export function zoomFor(width: number): number {
 export class MapIndex {
   #index: Supercluster<PointProperties, Sums>;
 
-  constructor(readonly points: MapPoints) {
+  constructor(readonly points: Located) {
     this.#index = new Supercluster<PointProperties, Sums>({
       radius: CLUSTER_RADIUS,
       extent: WORLD_PIXELS,

@@ -1,7 +1,6 @@
 import { count } from '../format/number';
 import type { Colours } from '../style/colours.svelte';
-import { toneOf, type Mark } from './clusters';
-import type { MapPoints } from '../api/types';
+import { toneOf, type Located, type Mark } from './clusters';
 import type { Transform, worldPaths } from './globe';
 
 /** A mark with its place on the canvas. */
@@ -43,7 +42,7 @@ export function drawWorld(
 export function drawMarks(
   context: CanvasRenderingContext2D,
   placed: readonly PlacedMark[],
-  points: MapPoints,
+  points: Located,
   selected: string | undefined,
   colours: Colours,
 ): void {

@@ -1,6 +1,6 @@
-import type { Query } from '../api/http';
+import type { NodesQuery } from '../api/calls';
 import type { NodeStatus } from '../api/types';
-import { integer, oneOf, someOf, text, type Values } from '../state/view';
+import { id, idOf, integer, oneOf, someOf, text, type Values } from '../state/view';
 import { NODE_COLUMN_KEYS, NODE_COLUMNS_DEFAULT } from './columns';
 
 export const NODE_STATUSES: NodeStatus[] = [
@@ -19,7 +19,7 @@ const PAGE_MAX = 1_000_000;
 export const NODES_VIEW = {
   q: text(),
   status: oneOf(['', ...NODE_STATUSES], ''),
-  crawl: text(),
+  crawl: id(),
   sort: text('host_name'),
   order: oneOf(['asc', 'desc'], 'asc'),
   page: integer(1, 1, PAGE_MAX),
@@ -30,11 +30,11 @@ export const NODES_VIEW = {
 export type NodesView = Values<typeof NODES_VIEW>;
 
 /** The filter and order, as the API wants them; page and CSV use the same. */
-export function filterQuery(view: NodesView): Query {
-  return { q: view.q, status: view.status, crawl: view.crawl, sort: view.sort, order: view.order };
+export function filterQuery(view: NodesView): NodesQuery {
+  return { q: view.q, status: view.status, crawl: idOf(view.crawl), sort: view.sort, order: view.order };
 }
 
 /** The query of one page of the table. */
-export function pageQuery(view: NodesView): Query {
+export function pageQuery(view: NodesView): NodesQuery {
   return { ...filterQuery(view), limit: PAGE_ROWS, offset: (view.page - 1) * PAGE_ROWS };
 }

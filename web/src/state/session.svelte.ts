@@ -1,5 +1,4 @@
 import * as api from '../api/calls';
-import { ApiError } from '../api/error';
 import { whenUnauthorized } from '../api/http';
 import type { Person } from '../api/types';
 import { live } from './live.svelte';
@@ -17,18 +16,16 @@ class Session {
   /** Asks the manager who this is; a person without a session is sent to the login page. */
   async load(): Promise<void> {
     try {
-      this.person = await api.me();
-      live.open();
-    } catch (thrown) {
-      if (!(thrown instanceof ApiError && thrown.status === 401)) throw thrown;
+      this.person = (await api.me()).user ?? undefined;
+      if (this.person) live.open();
+      else this.#askForLogin();
     } finally {
       this.ready = true;
     }
   }
 
   async login(name: string, password: string): Promise<void> {
-    await api.login(name, password);
-    this.person = await api.me();
+    this.person = (await api.login(name, password)).user ?? undefined;
     live.open();
   }
 

@@ -18,6 +18,20 @@ export function text(fallback = ''): Field<string> {
   return { default: fallback, parse: (text) => text, render: (value) => value };
 }
 
+/** The number of a crawl, host …, as digits; an empty text is none. */
+export function id(): Field<string> {
+  return {
+    default: '',
+    parse: (text) => (/^\d{1,15}$/.test(text) ? text : undefined),
+    render: (value) => value,
+  };
+}
+
+/** What `id` holds, as the API takes it. */
+export function idOf(text: string): number | undefined {
+  return text === '' ? undefined : Number(text);
+}
+
 /** One of a few words. */
 export function oneOf<T extends string>(options: readonly T[], fallback: T): Field<T> {
   return {
