@@ -27,37 +27,18 @@
 //! (`synchronous=NORMAL`, `synchronous_commit=off`), but never out of order and never in part: what
 //! the next look at the world tells again, such as snapshots, what is known of a host, last-seen times.
 
-use std::path::Path;
-use std::str::FromStr as _;
-use std::time::Duration;
+mod open;
 
-use sqlx::pool::PoolOptions;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqliteSynchronous};
-use sqlx::{Connection as _, PgTransaction, SqliteTransaction};
+use p2ppool_model::Time;
+use sqlx::postgres::{PgConnection, PgPool};
+use sqlx::sqlite::{SqliteConnection, SqlitePool};
+use sqlx::{PgTransaction, SqliteTransaction};
 
-use crate::error::{Result, StoreError, Tried as _};
+use crate::error::{Result, Tried as _};
 
-/// How long a statement waits for another writer before it answers "busy".
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a caller waits for a free connection before it answers "busy".
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
-/// SQLite connections that only read: enough for the pages of a few people at once on a small machine.
-const SQLITE_READERS: u32 = 4;
-/// PostgreSQL connections of one manager; ten managers fit into PostgreSQL's default of 100.
-const POSTGRES_CONNECTIONS: u32 = 10;
 /// Rows of one multi-row statement: the fastest size measured on SQLite, and far below the most
 /// values that a statement may have (SQLite 32,766, PostgreSQL 65,535) for rows of up to 60 columns.
 pub(crate) const CHUNK_ROWS: usize = 500;
-/// How long managers that start together wait for the one that brings the schema up to date.
-const MIGRATION_TIMEOUT: Duration = Duration::from_secs(600);
-/// How often opening a new SQLite file is tried again while another process makes it.
-const OPEN_ATTEMPTS: u32 = 50;
-/// Between two such attempts.
-const OPEN_PAUSE: Duration = Duration::from_millis(100);
-
-static SQLITE_MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
-static POSTGRES_MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
 
 /// One of the two.
 #[derive(Debug, Clone)]
@@ -125,14 +106,7 @@ struct SqlitePools {
 impl Db {
     /// Opens `sqlite:<path>` (made when it isn't there) or `postgres://…` and brings its schema up to date.
     pub(crate) async fn open(url: &str) -> Result<Self> {
-        if let Some(path) = url.strip_prefix("sqlite:") {
-            let path = path.strip_prefix("//").unwrap_or(path);
-            open_sqlite(Path::new(path)).await.map_err(|why| open_error(url, why)).map(|pools| Self(On::Sqlite(pools)))
-        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            open_postgres(url).await.map_err(|why| open_error(url, why)).map(|pool| Self(On::Postgres(pool)))
-        } else {
-            Err(open_error(url, "it must begin with `sqlite:` or `postgres:`".to_owned()))
-        }
+        open::open(url).await.map(Self)
     }
 
     /// For statements that only read; each may see another state.
@@ -183,16 +157,6 @@ impl Db {
         }
     }
 
-    /// Appended to a SELECT of a write transaction: lock the rows, leave out those that another
-    /// manager has locked. SQLite's write transactions have the whole database to themselves.
-    #[allow(dead_code, reason = "for claiming tasks")]
-    pub(crate) fn skip_locked(&self) -> &'static str {
-        match &self.0 {
-            On::Sqlite(_) => "",
-            On::Postgres(_) => " FOR UPDATE SKIP LOCKED",
-        }
-    }
-
     /// `sqlite` or `postgres`, for people.
     pub(crate) fn name(&self) -> &'static str {
         match &self.0 {
@@ -213,6 +177,21 @@ impl Tx {
             On::Sqlite(tx) => On::Sqlite(&mut *tx),
             On::Postgres(tx) => On::Postgres(&mut *tx),
         }
+    }
+
+    /// The database's clock, the one that all managers share.
+    pub(crate) async fn now(&mut self) -> Result<Time> {
+        let now: sqlx::Result<i64> = match self.conn() {
+            On::Sqlite(conn) => {
+                sqlx::query_scalar("SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)").fetch_one(conn).await
+            }
+            On::Postgres(conn) => {
+                sqlx::query_scalar("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)")
+                    .fetch_one(conn)
+                    .await
+            }
+        };
+        now.map(Time).tried("ask the database for the time")
     }
 
     /// Makes it true.
@@ -251,114 +230,81 @@ pub(crate) fn is_busy(error: &sqlx::Error) -> bool {
     }
 }
 
-async fn open_sqlite(path: &Path) -> Result<SqlitePools, String> {
-    if path.as_os_str().is_empty() || path.to_string_lossy().starts_with(":memory:") {
-        return Err("a file is needed: readers and the writer share it".to_owned());
-    }
-    make_private(path).map_err(|why| format!("make the file: {why}"))?;
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(BUSY_TIMEOUT);
-    migrate_sqlite_patiently(&options).await?;
-    let pool = |connections| PoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT);
-    let writer = pool(1).connect_with(options.clone()).await.map_err(|why| why.to_string())?;
-    let readers =
-        pool(SQLITE_READERS).connect_with(options.pragma("query_only", "ON")).await.map_err(|why| why.to_string())?;
-    Ok(SqlitePools { writer, readers })
-}
-
-/// Makes an empty file that only its owner can read; SQLite gives its companions the same mode.
-fn make_private(path: &Path) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        other => other.map(drop),
-    }
-}
-
-/// Switching a new file to WAL answers "busy" at once, whatever the busy timeout, while another
-/// process does the same; so it is tried again.
-async fn migrate_sqlite_patiently(options: &SqliteConnectOptions) -> Result<(), String> {
-    for _ in 1..OPEN_ATTEMPTS {
-        match migrate_sqlite(options).await {
-            Err(error) if is_busy(&error) => tokio::time::sleep(OPEN_PAUSE).await,
-            other => return other.map_err(|why| why.to_string()),
-        }
-    }
-    migrate_sqlite(options).await.map_err(|why| why.to_string())
-}
-
-/// All missing migrations in one transaction that excludes other writers: managers that start
-/// together go one after the other, and a failed migration leaves the database as it was.
-/// References are checked at its end instead of during it, so that a migration may rebuild a table.
-async fn migrate_sqlite(options: &SqliteConnectOptions) -> sqlx::Result<()> {
-    let options = options.clone().foreign_keys(false).busy_timeout(MIGRATION_TIMEOUT);
-    let mut conn = SqliteConnection::connect_with(&options).await?;
-    let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
-    SQLITE_MIGRATIONS.run_direct(None, &mut *tx, false).await?;
-    let broken = sqlx::query("PRAGMA foreign_key_check").fetch_all(&mut *tx).await?;
-    if !broken.is_empty() {
-        let why = format!("{} rows refer to rows that are not there", broken.len());
-        return Err(sqlx::Error::Protocol(why));
-    }
-    tx.commit().await?;
-    conn.close().await
-}
-
-async fn open_postgres(url: &str) -> Result<PgPool, String> {
-    let options = PgConnectOptions::from_str(url).map_err(|why| why.to_string())?.application_name("p2ppool");
-    migrate_postgres(&options).await.map_err(|why| why.to_string())?;
-    let lock_timeout = format!("{}ms", BUSY_TIMEOUT.as_millis());
-    PoolOptions::new()
-        .max_connections(POSTGRES_CONNECTIONS)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .connect_with(options.options([("lock_timeout", lock_timeout)]))
-        .await
-        .map_err(|why| why.to_string())
-}
-
-/// sqlx takes an advisory lock, so managers that start together go one after the other.
-async fn migrate_postgres(options: &PgConnectOptions) -> sqlx::Result<()> {
-    let lock_timeout = format!("{}ms", MIGRATION_TIMEOUT.as_millis());
-    let options = options.clone().options([("lock_timeout", lock_timeout)]);
-    let mut conn = PgConnection::connect_with(&options).await?;
-    POSTGRES_MIGRATIONS.run_direct(None, &mut conn, false).await?;
-    conn.close().await
-}
-
-fn open_error(url: &str, why: String) -> StoreError {
-    StoreError::Open { url: without_password(url), why }
-}
-
-/// `postgres://user:secret@host/db` as `postgres://user:…@host/db`; cautious with what it can't read.
-fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://").filter(|_| !url.starts_with("sqlite:")) else {
-        return url.split('?').next().unwrap_or_default().to_owned();
-    };
-    let rest = rest.split('?').next().unwrap_or_default();
-    match rest.rsplit_once('@') {
-        None => format!("{scheme}://{rest}"),
-        Some((login, place)) => {
-            let user = login.split(':').next().unwrap_or_default();
-            format!("{scheme}://{user}:…@{place}")
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use crate::testing;
+
     use super::*;
 
-    #[test]
-    fn a_password_is_never_shown() {
-        assert_eq!(without_password("postgres://me:secret@db/x?password=secret"), "postgres://me:…@db/x");
-        assert_eq!(without_password("postgres://db/x"), "postgres://db/x");
-        assert_eq!(without_password("postgres:secret"), "postgres:secret");
+    async fn setting(tx: &mut Tx) -> String {
+        match tx.conn() {
+            On::Sqlite(conn) => {
+                let level: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(conn).await.unwrap();
+                level.to_string()
+            }
+            On::Postgres(conn) => sqlx::query_scalar("SHOW synchronous_commit").fetch_one(conn).await.unwrap(),
+        }
+    }
+
+    #[tokio::test]
+    async fn each_transaction_survives_what_it_promises() {
+        for (fresh, durable, relaxed) in [(testing::sqlite().await, "2", "1"), (testing::postgres().await, "on", "off")]
+        {
+            let db = &fresh.store.db;
+            for _ in 0..2 {
+                let mut tx = db.begin().await.unwrap();
+                assert_eq!(setting(&mut tx).await, durable);
+                tx.commit().await.unwrap();
+                let mut tx = db.begin_relaxed().await.unwrap();
+                assert_eq!(setting(&mut tx).await, relaxed);
+                drop(tx);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_only_reads_can_not_write() {
+        for fresh in [testing::sqlite().await, testing::postgres().await] {
+            let mut tx = fresh.store.db.begin_read().await.unwrap();
+            let error = execute!(tx.conn(), "DELETE FROM pools").unwrap_err();
+            assert!(error.to_string().contains("read"), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn being_locked_out_is_busy_and_nothing_else_is() {
+        for fresh in [testing::sqlite().await, testing::postgres().await] {
+            let other = crate::Store::open(&fresh.url).await.unwrap();
+            let mut holder = fresh.store.db.begin().await.unwrap();
+            let pool = "INSERT INTO pools (name, settings, state, created) VALUES ('x', '', '', 0)";
+            execute!(holder.conn(), pool).unwrap();
+            let error = match &other.db.0 {
+                On::Sqlite(pools) => {
+                    let mut conn = pools.writer.acquire().await.unwrap();
+                    sqlx::query("PRAGMA busy_timeout = 0").execute(&mut *conn).await.unwrap();
+                    sqlx::query(pool).execute(&mut *conn).await.unwrap_err()
+                }
+                On::Postgres(pg) => {
+                    let mut tx = pg.begin().await.unwrap();
+                    sqlx::query("SET LOCAL lock_timeout = 1").execute(&mut *tx).await.unwrap();
+                    sqlx::query(pool).execute(&mut *tx).await.unwrap_err()
+                }
+            };
+            assert!(is_busy(&error), "{error:?}");
+            holder.commit().await.unwrap();
+            let mut tx = other.db.begin().await.unwrap();
+            let error = execute!(tx.conn(), pool).unwrap_err();
+            assert!(!is_busy(&error), "{error:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn both_clocks_agree_with_ours() {
+        for fresh in [testing::sqlite().await, testing::postgres().await] {
+            let before = Time::now();
+            let mut tx = fresh.store.db.begin().await.unwrap();
+            let now = tx.now().await.unwrap();
+            assert!(before.0 <= now.0 + 1 && now.0 <= Time::now().0 + 1, "{before} {now}");
+        }
     }
 }

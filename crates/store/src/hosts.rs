@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::str::FromStr;
 
 use p2ppool_model::host::{Host, HostSpec};
+use p2ppool_model::host_list::HOSTS_MAX;
 use p2ppool_model::{HostId, PoolId};
 
 use crate::Store;
@@ -136,9 +137,13 @@ impl Store {
     /// Makes this the host list of the pool, in one transaction. Hosts are the same when their
     /// [`HostSpec::key`] is the same (of several, the first counts); what is known of them stays.
     /// Hosts that are not on the list are marked as leaving until somebody deletes them.
+    /// [`StoreError::Conflict`] for more than [`HOSTS_MAX`] hosts.
     pub async fn set_hosts(&self, pool: PoolId, list: &[HostSpec]) -> Result<HostsSet> {
         let mut seen = HashSet::with_capacity(list.len());
         let specs: Vec<&HostSpec> = list.iter().filter(|spec| seen.insert(spec.key())).collect();
+        if specs.len() > HOSTS_MAX {
+            return Err(StoreError::conflict(format!("a pool has at most {HOSTS_MAX} hosts, not {}", specs.len())));
+        }
         let mut tx = self.db.begin().await?;
         lock_pool(&mut tx, pool).await?;
         let before: Vec<(String, i64)> = on!(tx.conn(), conn => {

@@ -6,7 +6,6 @@ use sqlx::FromRow;
 use crate::Store;
 use crate::db::on;
 use crate::error::{Result, Tried as _};
-use crate::task_line::db_now;
 use crate::text::parse;
 
 /// One action of one pool that starts by itself.
@@ -108,7 +107,7 @@ impl Store {
     /// The database's time, the due schedules, and when the first of the others is due.
     pub async fn due_schedules(&self) -> Result<(Time, Vec<Schedule>, Option<Time>)> {
         let mut tx = self.db.begin_read().await?;
-        let now = db_now(&mut tx).await?;
+        let now = tx.now().await?;
         let rows: Vec<Row> = on!(tx.conn(), conn => {
             sqlx::query_as(
                 "SELECT pool_id, action, cron, enabled, next_at, last_at, last_task FROM schedules

@@ -155,7 +155,7 @@ impl Store {
             }
             Admission::Queue { make_room, waits_for } => (make_room, waits_for),
         };
-        let now = db_now(&mut tx).await?;
+        let now = tx.now().await?;
         let task = insert_task(&mut tx, &new, &pool_name, waits_for, now).await?;
         insert_hosts(&mut tx, task.id, &new.hosts).await?;
         let why = format!("made room for {} #{}", new.action, task.id);
@@ -190,7 +190,7 @@ impl Store {
         let mut tx = self.db.begin().await?;
         lock_pool(&mut tx, pool).await?;
         let starts = decide(&read_line(&mut tx, pool).await?);
-        let now = db_now(&mut tx).await?;
+        let now = tx.now().await?;
         let until = now.plus(lease);
         let mut claimed = Vec::new();
         for task in starts.start {
@@ -234,7 +234,7 @@ impl Store {
     /// `own_too`, also all that `owner` itself holds: right only when it has just started.
     pub async fn take_over_tasks(&self, owner: &str, lease: Duration, own_too: bool) -> Result<Vec<Claimed>> {
         let mut tx = self.db.begin().await?;
-        let now = db_now(&mut tx).await?;
+        let now = tx.now().await?;
         let rows: Vec<TaskRow> = on!(tx.conn(), conn => {
             sqlx::query_as(concat!(
                 "UPDATE tasks SET owner = $1, lease_until = $2, fence = fence + 1
@@ -256,7 +256,7 @@ impl Store {
     /// Prolongs every lease of `owner` and tells what it still holds. What is not in the answer was lost.
     pub async fn heartbeat_tasks(&self, owner: &str, lease: Duration) -> Result<Vec<Held>> {
         let mut tx = self.db.begin_relaxed().await?;
-        let until = db_now(&mut tx).await?.plus(lease);
+        let until = tx.now().await?.plus(lease);
         let rows: Vec<(i64, i64, Option<String>)> = on!(tx.conn(), conn => {
             sqlx::query_as(
                 "UPDATE tasks SET lease_until = $1 WHERE owner = $2 AND state = 'running'
@@ -281,7 +281,7 @@ impl Store {
     /// when it has ended already or was told so before.
     pub async fn request_task_end(&self, task: TaskId, request: EndRequest, why: &str) -> Result<Option<Task>> {
         let mut tx = self.db.begin().await?;
-        let now = db_now(&mut tx).await?;
+        let now = tx.now().await?;
         let changed = end_request(&mut tx, task, request, why, now).await?;
         tx.commit().await?;
         Ok(changed)
@@ -293,37 +293,15 @@ pub(crate) fn claimed_from(row: TaskRow) -> Result<Claimed> {
     Ok(Claimed { task: task_from(row)?, fence })
 }
 
-/// The database's clock, the one that all managers share.
-pub(crate) async fn db_now(tx: &mut Tx) -> Result<Time> {
-    let now: i64 = match tx.conn() {
-        crate::db::On::Sqlite(conn) => {
-            sqlx::query_scalar("SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)").fetch_one(conn).await
-        }
-        crate::db::On::Postgres(conn) => {
-            sqlx::query_scalar("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)")
-                .fetch_one(conn)
-                .await
-        }
-    }
-    .tried("ask the database for the time")?;
-    Ok(Time(now))
-}
-
 /// Keeps other managers from this pool's line until the end of the transaction; answers the pool's name. A
 /// pool that is gone has no line to keep.
 async fn lock_pool(tx: &mut Tx, pool: PoolId) -> Result<Option<String>> {
-    match tx.conn() {
-        // BEGIN IMMEDIATE has the whole database already
-        crate::db::On::Sqlite(conn) => {
-            sqlx::query_scalar("SELECT name FROM pools WHERE id = $1").bind(pool.0).fetch_optional(conn).await
-        }
-        crate::db::On::Postgres(conn) => {
-            sqlx::query_scalar("SELECT name FROM pools WHERE id = $1 FOR UPDATE")
-                .bind(pool.0)
-                .fetch_optional(conn)
-                .await
-        }
-    }
+    on!(tx.conn(), conn => {
+        sqlx::query_scalar("UPDATE pools SET name = name WHERE id = $1 RETURNING name")
+            .bind(pool.0)
+            .fetch_optional(conn)
+            .await
+    })
     .tried("lock the pool's line")
 }
 

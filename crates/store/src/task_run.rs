@@ -12,7 +12,6 @@ use crate::Store;
 use crate::db::{Tx, on};
 use crate::error::{Result, Tried as _};
 use crate::task::{TaskRow, task_columns, task_from};
-use crate::task_line::db_now;
 use crate::text::{clean, int, to_json};
 
 /// Rows per INSERT; see `task_line`.
@@ -107,7 +106,7 @@ impl Store {
     /// of those nothing was written.
     pub async fn write_tasks(&self, batch: &TaskBatch) -> Result<Vec<TaskId>> {
         let mut tx = self.db.begin().await?;
-        let now = db_now(&mut tx).await?.0;
+        let now = tx.now().await?.0;
         let mut lost = HashSet::new();
         for progress in &batch.tasks {
             let counts = to_json("counts", &progress.counts)?;
@@ -141,7 +140,7 @@ impl Store {
         result: Option<&serde_json::Value>,
     ) -> Result<Option<Task>> {
         let mut tx = self.db.begin().await?;
-        let now = db_now(&mut tx).await?;
+        let now = tx.now().await?;
         let counts = to_json("counts", &progress.counts)?;
         let result = result.map(|value| to_json("result", value)).transpose()?;
         let row: Option<TaskRow> = on!(tx.conn(), conn => {

@@ -6,13 +6,15 @@ mod opening;
 mod people;
 mod pools;
 mod snapshots;
+mod surviving;
 
-/// Makes two tests of each story, one per database.
+/// Makes tests of these stories: one of each on SQLite, and one that tells them all on PostgreSQL,
+/// each on a database of its own. One, because test runners that give each test its own process
+/// would otherwise start a server for each.
 macro_rules! stories {
-    ($($(#[$meta:meta])* $name:ident)*) => {
+    ($($name:ident)*) => {
         mod on_sqlite {
             $(
-                $(#[$meta])*
                 #[tokio::test]
                 async fn $name() {
                     let fresh = p2ppool_store::testing::sqlite().await;
@@ -20,14 +22,14 @@ macro_rules! stories {
                 }
             )*
         }
-        mod on_postgres {
+
+        #[tokio::test]
+        async fn all_on_postgres() {
             $(
-                $(#[$meta])*
-                #[tokio::test]
-                async fn $name() {
-                    let fresh = p2ppool_store::testing::postgres().await;
-                    super::$name(fresh.store.clone()).await;
-                }
+                println!("{}", stringify!($name));
+                let fresh = p2ppool_store::testing::postgres().await;
+                $name(fresh.store.clone()).await;
+                fresh.store.close().await;
             )*
         }
     };
