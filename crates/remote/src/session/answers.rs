@@ -75,6 +75,13 @@ pub struct HostStatus {
     /// Process id of its supervisor.
     #[serde(default)]
     pub supervisor: Option<u32>,
+    /// The release that the running node was started from; differs from `current` between an
+    /// activate and the start after it.
+    #[serde(default)]
+    pub package: Option<Digest>,
+    /// A config file changed since the node was started.
+    #[serde(default)]
+    pub stale: bool,
     /// How often the supervisor restarted the node since it was told to run it.
     #[serde(default)]
     pub restarts: u64,
