@@ -110,6 +110,8 @@ pub struct ClientConfig {
     pub media_type: &'static str,
     /// Content.
     pub text: String,
+    /// It holds a secret of the pool: only for who may manage it.
+    pub is_secret: bool,
 }
 
 /// What a probe is made of.
@@ -143,6 +145,7 @@ impl KindError {
 /// The kind of that name, when this build has it.
 pub fn kind(name: OverlayKindName) -> Option<&'static dyn OverlayKind> {
     match name {
-        OverlayKindName::Libp2p | OverlayKindName::Brunet => None,
+        OverlayKindName::Libp2p => Some(&crate::libp2p::Libp2p),
+        OverlayKindName::Brunet => None,
     }
 }

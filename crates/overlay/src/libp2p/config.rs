@@ -47,6 +47,9 @@ pub struct NodeConfig {
     /// Log filter such as `info` or `p2pnode=debug,warn`; the variable RUST_LOG wins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
+    /// What the node is to the others.
+    #[serde(default, skip_serializing_if = "KadMode::is_default")]
+    pub kad_mode: KadMode,
     /// Kademlia protocol that replaces the namespace's own.
     #[serde(default, deserialize_with = "kad", skip_serializing_if = "Option::is_none")]
     pub kad_protocol: Option<String>,
@@ -80,9 +83,29 @@ pub struct HostConfig {
     /// See [`NodeConfig::rpc`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rpc: Option<SocketAddr>,
+    /// See [`NodeConfig::kad_mode`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kad_mode: Option<KadMode>,
     /// Addresses under which others reach this node, beside what it finds out itself.
     #[serde(default, deserialize_with = "external", serialize_with = "texts", skip_serializing_if = "Vec::is_empty")]
     pub external: Vec<Multiaddr>,
+}
+
+/// Does a node serve the overlay?
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KadMode {
+    /// It is in others' routing tables, keeps records and answers queries.
+    #[default]
+    Server,
+    /// It only asks: others don't know it, and a crawl doesn't find it.
+    Client,
+}
+
+impl KadMode {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A configuration that can't be used.
@@ -125,6 +148,7 @@ impl NodeConfig {
             rpc: rpc(),
             data: None,
             log: None,
+            kad_mode: KadMode::default(),
             kad_protocol: None,
             network_secret: None,
             operators: Vec::new(),
@@ -157,6 +181,7 @@ impl NodeConfig {
         self.tcp_port = host.tcp_port.or(self.tcp_port);
         self.udp_port = host.udp_port.or(self.udp_port);
         self.rpc = host.rpc.unwrap_or(self.rpc);
+        self.kad_mode = host.kad_mode.unwrap_or(self.kad_mode);
         if let Some(listen) = &host.listen {
             self.listen.clone_from(listen);
         }
@@ -368,10 +393,11 @@ mod tests {
 
     #[test]
     fn the_host_has_the_last_word() {
-        let host = "host_tag = \"10.0.0.7\"\nlisten = [\"127.10.0.7\"]\nrpc = \"127.10.0.7:4651\"\ntcp_port = 1\n";
+        let host = "kad_mode = \"client\"\nhost_tag = \"10.0.0.7\"\nlisten = [\"127.10.0.7\"]\nrpc = \"127.10.0.7:4651\"\ntcp_port = 1\n";
         let (config, host) = load(RIGHT, Some(host)).unwrap();
         assert_eq!(config.listen, ["127.10.0.7".parse::<IpAddr>().unwrap()]);
         assert_eq!((config.tcp_port, config.udp_port), (Some(1), Some(4650)));
+        assert_eq!(config.kad_mode, KadMode::Client);
         assert_eq!(config.rpc.to_string(), "127.10.0.7:4651");
         assert_eq!(host.host_tag.as_deref(), Some("10.0.0.7"));
     }

@@ -4,9 +4,11 @@
 //! because the node and whoever speaks to it must mean the same thing by them.
 
 pub mod config;
+mod elf;
 pub mod identity;
 pub mod info;
 pub mod kad_message;
+pub mod kind;
 pub mod probe;
 pub mod protobuf;
 pub mod transport;
@@ -14,9 +16,10 @@ pub mod transport;
 use libp2p::{PeerId, StreamProtocol};
 use sha2::Digest as _;
 
-pub use config::{ConfigError, HostConfig, NetworkSecret, NodeConfig};
+pub use config::{ConfigError, HostConfig, KadMode, NetworkSecret, NodeConfig};
 pub use identity::{Identity, IdentityError};
 pub use info::{INFO_PROTOCOL, InfoRequest, InfoResponse, Neighbour, Refusal, Vitals};
+pub use kind::Libp2p;
 pub use p2ppool_model::consistency::Key;
 pub use transport::{Transport, TransportSettings, transport};
 
