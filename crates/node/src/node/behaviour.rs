@@ -8,7 +8,7 @@ use libp2p::kad::store::{MemoryStore, MemoryStoreConfig};
 use libp2p::request_response::ProtocolSupport;
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::{PeerId, StreamProtocol, autonat, connection_limits, dcutr, identify, kad, ping, relay};
-use p2ppool_overlay::libp2p::{Identity, identify_protocol, info};
+use p2ppool_overlay::libp2p::{Identity, KadMode, NodeConfig, identify_protocol, info};
 
 /// Connections of all kinds; each costs about 70 KB.
 const CONNECTIONS_MAX: u32 = 512;
@@ -61,30 +61,30 @@ pub struct Behaviour {
 
 /// Program and version, as told to others.
 pub fn agent_version() -> String {
-    concat!("p2pnode/", env!("CARGO_PKG_VERSION")).to_owned()
+    // the zero bytes mark the version in the program, so that it can be told without running it
+    concat!("\0p2pnode/", env!("CARGO_PKG_VERSION"), "\0").trim_matches('\0').to_owned()
 }
 
 impl Behaviour {
-    /// The behaviours of a node of `namespace`; operators are exempt from the limits.
+    /// The behaviours of a node; operators are exempt from the limits.
     pub fn new(
         identity: &Identity,
-        namespace: &str,
+        config: &NodeConfig,
         kad_protocol: StreamProtocol,
-        operators: &[PeerId],
         relay_client: relay::client::Behaviour,
     ) -> Self {
         let me = identity.peer_id();
         Self {
-            limits: limits(operators),
+            limits: limits(&config.operators),
             identify: identify::Behaviour::new(
-                identify::Config::new(identify_protocol(namespace), identity.keypair().public())
+                identify::Config::new(identify_protocol(&config.namespace), identity.keypair().public())
                     .with_agent_version(agent_version())
                     .with_push_listen_addr_updates(true)
                     // its cache would offer addresses that we decided not to keep
                     .with_cache_size(0),
             ),
             ping: ping::Behaviour::new(ping::Config::new().with_interval(PING_INTERVAL)),
-            kad: kad(me, kad_protocol),
+            kad: kad(me, kad_protocol, config.kad_mode),
             info: info::behaviour(ProtocolSupport::Inbound, INFO_DEADLINE, INFO_STREAMS_MAX),
             relay: relay::Behaviour::new(
                 me,
@@ -124,7 +124,7 @@ fn limits(operators: &[PeerId]) -> connection_limits::Behaviour {
     behaviour
 }
 
-fn kad(me: PeerId, protocol: StreamProtocol) -> kad::Behaviour<MemoryStore> {
+fn kad(me: PeerId, protocol: StreamProtocol, mode: KadMode) -> kad::Behaviour<MemoryStore> {
     let mut config = kad::Config::new(protocol);
     config
         .set_query_timeout(QUERY_TIMEOUT)
@@ -138,7 +138,10 @@ fn kad(me: PeerId, protocol: StreamProtocol) -> kad::Behaviour<MemoryStore> {
         ..MemoryStoreConfig::default()
     };
     let mut behaviour = kad::Behaviour::with_config(me, MemoryStore::with_config(me, store), config);
-    // a node behind a NAT is reachable through relays, so every node serves
-    behaviour.set_mode(Some(kad::Mode::Server));
+    // a node behind a NAT serves, too: it is reachable through relays
+    behaviour.set_mode(Some(match mode {
+        KadMode::Server => kad::Mode::Server,
+        KadMode::Client => kad::Mode::Client,
+    }));
     behaviour
 }

@@ -76,8 +76,7 @@ impl Node {
             TransportSettings { secret: config.network_secret, quic: config.has_quic(), deadline: HANDSHAKE_DEADLINE };
         let transport = transport(identity.keypair(), &settings, Some(relay_transport))
             .map_err(|error| Failure::new(Class::Data, format!("use the identity for encryption: {error}")))?;
-        let behaviour =
-            Behaviour::new(identity, &config.namespace, kad_protocol.clone(), &config.operators, relay_client);
+        let behaviour = Behaviour::new(identity, config, kad_protocol.clone(), relay_client);
         let mut swarm = libp2p::Swarm::new(transport, behaviour, identity.peer_id(), behaviour::swarm_config());
         for address in &start.host.external {
             swarm.add_external_address(address.clone());

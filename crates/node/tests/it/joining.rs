@@ -1,6 +1,8 @@
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::support::{Net, Node};
+use p2ppool_overlay::libp2p::KadMode;
+
+use crate::support::{Net, Node, printed, text};
 
 #[test]
 fn five_nodes_meet_by_addresses_without_peer_ids() {
@@ -60,4 +62,23 @@ fn a_node_that_nobody_can_dial_is_reached_through_a_relay() {
     let mut late = net.start(4, &config);
     late.wait("a relayed connection", |node| node.info()["vitals"]["relayed"].as_u64() > Some(0));
     assert!(late.neighbours().contains(&peer), "{:?}", late.info());
+}
+
+#[test]
+fn a_client_takes_part_without_being_known() {
+    let net = Net::new();
+    let config = net.config("client", 1..=3);
+    let mut nodes: Vec<Node> = (1..=2).map(|host| net.start(host, &config)).collect();
+    nodes.iter_mut().for_each(|node| node.wait_for_neighbours(1));
+    let mut client_config = net.host_config(3);
+    client_config.kad_mode = Some(KadMode::Client);
+    let mut client = net.start_as(3, &config, &client_config);
+    client.wait_for_neighbours(2);
+    let peer = client.peer_id();
+    for node in &mut nodes {
+        node.wait("the client's visit", |node| node.log().contains(&format!("identified peer={peer}")));
+        assert!(!node.neighbours().contains(&peer));
+    }
+    printed(["put", "by", "client", "--data", text(&client.data)]);
+    assert_eq!(printed(["get", "by", "--data", text(&nodes[0].data)]), "client");
 }

@@ -60,7 +60,9 @@ impl OverlayKind for Libp2p {
 
     fn host_files(&self, pool: &PoolView<'_>, host: &HostSpec) -> Vec<PackageFile> {
         let place = Place::of(pool, host);
-        let text = format!("# what only {} has\n{}", host.display(), place.config().to_toml());
+        // a comment ends with its line, and so must the name in it
+        let name = host.display().replace(char::is_control, "?");
+        let text = format!("# what only {name} has\n{}", place.config().to_toml());
         vec![PackageFile::text("host.toml", text), PackageFile::text("ports", place.ports_file())]
     }
 

@@ -77,7 +77,7 @@ fn what_others_join_with() {
     };
     insta::assert_snapshot!("open", show(&settings()));
     let secret = PoolSettings { network_secret: Some("5a".repeat(32)), ..settings() };
-    insta::assert_snapshot!("with a secret", show(&secret));
+    insta::assert_snapshot!("secret", show(&secret));
 }
 
 #[test]
