@@ -16,13 +16,12 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use bytes::Bytes;
-use p2ppool_model::pool::OverlayKindName;
 
 pub use error::BundleError;
 pub use limits::Limits;
 
 use self::meter::Meter;
-use crate::kind::{OverlayKind, PackageFile, Program};
+use crate::kind::PackageFile;
 
 /// An archive's files, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,22 +61,6 @@ pub fn read_from(mut archive: impl Read + Seek, limits: &Limits) -> Result<Unpac
         other => return Err(BundleError::NotAnArchive { found: what_is(other) }),
     };
     finish(files)
-}
-
-/// Asks `kinds` which of them the files belong to; the first that finds its program has it.
-///
-/// # Errors
-/// [`BundleError::NoProgram`] with what each kind looked for.
-pub fn recognise(files: &[PackageFile], kinds: &[&dyn OverlayKind]) -> Result<(OverlayKindName, Program), BundleError> {
-    let mut reasons = Vec::new();
-    for kind in kinds {
-        match kind.recognise(files) {
-            Ok(program) => return Ok((kind.name(), program)),
-            Err(BundleError::NoProgram { reason }) => reasons.push(format!("{}: {reason}", kind.name().as_str())),
-            Err(other) => return Err(other),
-        }
-    }
-    Err(BundleError::NoProgram { reason: reasons.join("; ") })
 }
 
 /// Bytes that tell what a file is; a plain tar has its mark at 257.

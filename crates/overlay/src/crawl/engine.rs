@@ -70,15 +70,16 @@ async fn walk(
         if frontier.is_finished() {
             return CrawlEnd::Complete;
         }
-        let wake = frontier.next_wake().map_or(settings.crawl_deadline, |at| at.saturating_sub(started.elapsed()));
+        let next_wake = frontier.next_wake();
+        let wake = next_wake.unwrap_or_default().saturating_sub(started.elapsed());
         tokio::select! {
             () = cancel.cancelled() => return CrawlEnd::Cancelled,
             () = &mut deadline => return CrawlEnd::Deadline,
             Some(Asked { index, took, result }) = asks.next(), if !asks.is_empty() => match result {
-                Ok(answer) => frontier.answered(index, clean::answer(answer), rules),
+                Ok(answer) => frontier.answered(index, clean::answer(answer), started.elapsed(), rules),
                 Err(error) => frontier.failed(index, clean::error(error), Took { took, now: started.elapsed() }, rules),
             },
-            () = tokio::time::sleep(wake), if frontier.next_wake().is_some() => {}
+            () = tokio::time::sleep(wake), if next_wake.is_some() => {}
             _ = ticks.tick() => progress(progress_of(frontier, asks.len())),
         }
     }

@@ -12,7 +12,7 @@
 //! already, the two entries are merged.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ pub(super) const NEIGHBOURS_PER_ANSWER_MAX: usize = 2_048;
 const ADDRESSES_PER_SOURCE_MAX: usize = 8;
 /// Longest transport address, in bytes; a relayed QUIC address with two peer ids has about 200.
 pub(super) const ADDRESS_BYTES_MAX: usize = 256;
+/// How long a node waits for the seed with the same address to answer.
+const SEED_FIRST: Duration = Duration::from_millis(250);
 /// Longest overlay address, in bytes.
 const PEER_BYTES_MAX: usize = 128;
 
@@ -85,7 +87,7 @@ pub(super) struct Frontier {
     limits: FrontierLimits,
     nodes: Vec<Entry>,
     by_peer: HashMap<Arc<str>, NodeIndex>,
-    seeds: HashSet<Box<str>>,
+    seeds: HashMap<Box<str>, NodeIndex>,
     queue: VecDeque<NodeIndex>,
     waiting: BinaryHeap<Reverse<(Duration, NodeIndex)>>,
     in_flight: usize,
@@ -101,7 +103,7 @@ impl Frontier {
             limits,
             nodes: Vec::new(),
             by_peer: HashMap::new(),
-            seeds: HashSet::new(),
+            seeds: HashMap::new(),
             queue: VecDeque::new(),
             waiting: BinaryHeap::new(),
             in_flight: 0,
@@ -114,23 +116,24 @@ impl Frontier {
 
     /// Queues a transport address of which it isn't known who is there.
     pub(super) fn seed(&mut self, address: &str, rules: &impl Rules) {
-        if self.is_full() || !self.seeds.insert(address.into()) {
+        if self.is_full() || self.seeds.contains_key(address) {
             return;
         }
         let index = self.push(Entry::new(None, [0; 32]));
+        self.seeds.insert(address.into(), index);
         self.nodes[index.at()].add_addresses(&[address], NamedBy::Owner, rules);
-        self.queue_if_dialable(index);
+        self.queue_if_dialable(index, Duration::ZERO);
     }
 
     /// Takes note of a node that was named, or of further addresses of a known one.
-    pub(super) fn learn(&mut self, neighbour: &Neighbour, rules: &impl Rules) -> Option<NodeIndex> {
+    pub(super) fn learn(&mut self, neighbour: &Neighbour, now: Duration, rules: &impl Rules) -> Option<NodeIndex> {
         let index = match self.by_peer.get(neighbour.peer.as_str()) {
             Some(index) => *index,
             None => self.admit(&neighbour.peer, rules)?,
         };
         let addresses: Vec<&str> = neighbour.addresses.iter().map(String::as_str).collect();
         if self.nodes[index.at()].add_addresses(&addresses, NamedBy::Node, rules) {
-            self.queue_if_dialable(index);
+            self.queue_if_dialable(index, now);
         }
         Some(index)
     }
@@ -144,7 +147,7 @@ impl Frontier {
             }
             entry.state = State::InFlight;
             self.in_flight += 1;
-            return Some((index, entry.candidate()));
+            return Some((index, entry.candidate(self.limits.dial_deadline)));
         }
         None
     }
@@ -165,19 +168,25 @@ impl Frontier {
     }
 
     /// When [`Frontier::wake`] has something to do.
-    pub(super) fn next_wake(&self) -> Option<Duration> {
-        self.waiting.peek().map(|Reverse((at, _))| *at)
+    pub(super) fn next_wake(&mut self) -> Option<Duration> {
+        while let Some(Reverse((at, index))) = self.waiting.peek().copied() {
+            if self.nodes[index.at()].state == State::Waiting {
+                return Some(at);
+            }
+            self.waiting.pop();
+        }
+        None
     }
 
     /// A node in flight answered.
-    pub(super) fn answered(&mut self, index: NodeIndex, answer: Answer, rules: &impl Rules) {
+    pub(super) fn answered(&mut self, index: NodeIndex, answer: Answer, now: Duration, rules: &impl Rules) {
         self.in_flight -= 1;
-        let Some(home) = self.home_of(index, &answer.node.address, rules) else {
+        let Some(home) = self.home_of(index, &answer.node.address, now, rules) else {
             return;
         };
         let mut neighbours = Vec::new();
         for neighbour in answer.neighbours.iter().take(NEIGHBOURS_PER_ANSWER_MAX) {
-            if let Some(known) = self.learn(neighbour, rules)
+            if let Some(known) = self.learn(neighbour, now, rules)
                 && known != home
                 && neighbours.len() < NEIGHBOURS_MAX
                 && !neighbours.contains(&known)
@@ -201,7 +210,7 @@ impl Frontier {
         self.in_flight -= 1;
         let limits = self.limits;
         let met = error.node.as_ref().map(|node| node.address.clone());
-        if !self.is_still_wanted(index, met.as_deref(), rules) {
+        if !self.is_still_wanted(index, met.as_deref(), now, rules) {
             return;
         }
         let entry = &mut self.nodes[index.at()];
@@ -209,11 +218,9 @@ impl Frontier {
         if let Some(node) = &error.node {
             entry.node = Some(Box::new(Node { transport_addresses: Vec::new(), ..(**node).clone() }));
         }
-        if error.stage != Stage::Ask {
-            entry.dial_spent += took;
-        }
         let pause = limits.backoff.saturating_mul(1 << (entry.attempts - 1).min(16));
-        let time_is_left = entry.dial_spent + pause < limits.dial_deadline;
+        entry.dial_spent += pause + if error.stage == Stage::Ask { Duration::ZERO } else { took };
+        let time_is_left = entry.dial_spent < limits.dial_deadline;
         if error.may_retry && entry.attempts < limits.attempts && time_is_left {
             entry.state = State::Waiting;
             self.waiting.push(Reverse((now + pause, index)));
@@ -225,8 +232,8 @@ impl Frontier {
     }
 
     /// Nobody is queued, waiting or in flight.
-    pub(super) fn is_finished(&self) -> bool {
-        self.in_flight == 0 && self.waiting.is_empty() && self.queue.is_empty()
+    pub(super) fn is_finished(&mut self) -> bool {
+        self.in_flight == 0 && self.queue.is_empty() && self.next_wake().is_none()
     }
 
     pub(super) fn answering(&self) -> usize {
@@ -271,16 +278,28 @@ impl Frontier {
         Some(index)
     }
 
-    fn queue_if_dialable(&mut self, index: NodeIndex) {
+    /// A node under the address of a seed that is about to answer is probably that seed: it waits a
+    /// little, so that it isn't asked twice.
+    fn queue_if_dialable(&mut self, index: NodeIndex, now: Duration) {
+        let entry = &self.nodes[index.at()];
+        if entry.state != State::NoAddress || !entry.addresses.iter().any(|(_, may_dial)| *may_dial) {
+            return;
+        }
+        let seeds = entry.addresses.iter().filter_map(|(address, _)| self.seeds.get(address));
+        let is_seed = entry.peer.is_some() && seeds.into_iter().any(|seed| self.nodes[seed.at()].is_open_seed());
         let entry = &mut self.nodes[index.at()];
-        if entry.state == State::NoAddress && entry.addresses.iter().any(|(_, may_dial)| *may_dial) {
+        if is_seed {
+            entry.state = State::Waiting;
+            entry.dial_spent += SEED_FIRST;
+            self.waiting.push(Reverse((now + SEED_FIRST, index)));
+        } else {
             entry.state = State::Queued;
             self.queue.push_back(index);
         }
     }
 
     /// A failure of `index` counts; if it was a seed and `met` is known, it gets that overlay address.
-    fn is_still_wanted(&mut self, index: NodeIndex, met: Option<&str>, rules: &impl Rules) -> bool {
+    fn is_still_wanted(&mut self, index: NodeIndex, met: Option<&str>, now: Duration, rules: &impl Rules) -> bool {
         let asked = &self.nodes[index.at()];
         if asked.state != State::InFlight {
             return false;
@@ -289,7 +308,7 @@ impl Frontier {
             Some(met) if asked.peer.is_none() => {
                 let known = self.by_peer.get(met).copied();
                 match known {
-                    Some(home) => self.merge(index, home, rules),
+                    Some(home) => self.merge(index, home, now, rules),
                     None => self.name(index, met, rules),
                 }
                 known.is_none()
@@ -299,7 +318,7 @@ impl Frontier {
     }
 
     /// The entry that an answer of `peer`, asked as `index`, belongs to; `None` when it is not news.
-    fn home_of(&mut self, index: NodeIndex, peer: &str, rules: &impl Rules) -> Option<NodeIndex> {
+    fn home_of(&mut self, index: NodeIndex, peer: &str, now: Duration, rules: &impl Rules) -> Option<NodeIndex> {
         let asked = &self.nodes[index.at()];
         if asked.state != State::InFlight {
             return None;
@@ -311,7 +330,7 @@ impl Frontier {
             self.name(index, peer, rules);
             return Some(index);
         };
-        self.merge(index, home, rules);
+        self.merge(index, home, now, rules);
         match self.nodes[home.at()].state {
             State::Answered => None,
             State::Failed => {
@@ -332,14 +351,14 @@ impl Frontier {
     }
 
     /// The seed at `index` turned out to be the node at `home`.
-    fn merge(&mut self, index: NodeIndex, home: NodeIndex, rules: &impl Rules) {
+    fn merge(&mut self, index: NodeIndex, home: NodeIndex, now: Duration, rules: &impl Rules) {
         let seed = &mut self.nodes[index.at()];
         seed.state = State::Merged;
         self.merged += 1;
         let addresses = std::mem::take(&mut seed.addresses);
         let addresses: Vec<&str> = addresses.iter().map(|(address, _)| &**address).collect();
         if self.nodes[home.at()].add_addresses(&addresses, NamedBy::Owner, rules) {
-            self.queue_if_dialable(home);
+            self.queue_if_dialable(home, now);
         }
     }
 }
@@ -359,8 +378,13 @@ impl Entry {
         }
     }
 
-    fn candidate(&self) -> Candidate {
+    fn is_open_seed(&self) -> bool {
+        self.peer.is_none() && matches!(self.state, State::Queued | State::Waiting | State::InFlight)
+    }
+
+    fn candidate(&self, dial_deadline: Duration) -> Candidate {
         Candidate {
+            dial_deadline: dial_deadline.saturating_sub(self.dial_spent),
             peer: self.peer.as_deref().map(str::to_owned),
             addresses: self.addresses.iter().filter(|(_, may_dial)| *may_dial).map(|(a, _)| a.to_string()).collect(),
         }

@@ -20,6 +20,9 @@ impl Rules for AnyRules {
     }
 }
 
+/// The beginning, where nothing depends on time.
+const NOW: Duration = Duration::ZERO;
+
 const LIMITS: FrontierLimits = FrontierLimits {
     nodes_max: 100,
     attempts: 3,
@@ -46,13 +49,38 @@ fn after_1_ms(now: Duration) -> Took {
 }
 
 #[test]
+fn a_node_under_a_seeds_address_waits_for_the_seed() {
+    let mut frontier = Frontier::new(LIMITS);
+    frontier.seed("a1", &AnyRules);
+    frontier.seed("a2", &AnyRules);
+    let (first, _) = frontier.next().unwrap();
+    let (second, _) = frontier.next().unwrap();
+    frontier.answered(first, answer(1, &[2]), NOW, &AnyRules);
+    assert!(frontier.next().is_none() && !frontier.is_finished());
+    frontier.answered(second, answer(2, &[1]), NOW, &AnyRules);
+    assert!(frontier.is_finished(), "nobody is asked twice, and nothing is waited for");
+    assert_eq!((frontier.known(), frontier.answering()), (2, 2));
+}
+
+#[test]
+fn a_node_under_the_address_of_a_slow_seed_is_asked_after_a_while() {
+    let mut frontier = Frontier::new(LIMITS);
+    frontier.seed("a1", &AnyRules);
+    let _in_flight = frontier.next().unwrap();
+    frontier.learn(&peer(1), NOW, &AnyRules);
+    assert_eq!(frontier.next_wake(), Some(SEED_FIRST));
+    frontier.wake(SEED_FIRST);
+    assert_eq!(frontier.next().unwrap().1.peer.as_deref(), Some("p1"));
+}
+
+#[test]
 fn a_seed_that_was_met_and_did_not_answer_is_a_node() {
     let mut frontier = Frontier::new(LIMITS);
     frontier.seed("s", &AnyRules);
     let (seed, _) = frontier.next().unwrap();
     let met = ProbeError { node: Some(Box::new(answer(1, &[]).node)), ..ProbeError::new(Stage::Ask, "silent") };
     frontier.failed(seed, met, after_1_ms(Duration::ZERO), &AnyRules);
-    frontier.learn(&peer(1), &AnyRules);
+    frontier.learn(&peer(1), NOW, &AnyRules);
     assert!(frontier.is_finished(), "the known node is not asked again");
     let entries = frontier.into_entries();
     let entry = entries.iter().next().unwrap();
@@ -62,7 +90,7 @@ fn a_seed_that_was_met_and_did_not_answer_is_a_node() {
 #[test]
 fn a_refused_node_is_tried_three_times_with_growing_pauses() {
     let mut frontier = Frontier::new(LIMITS);
-    frontier.learn(&peer(1), &AnyRules);
+    frontier.learn(&peer(1), NOW, &AnyRules);
     let mut now = Duration::ZERO;
     let mut pauses = Vec::new();
     while let Some((index, _)) = frontier.next() {
@@ -83,7 +111,7 @@ fn a_refused_node_is_tried_three_times_with_growing_pauses() {
 #[test]
 fn a_node_that_used_up_the_dial_deadline_is_not_tried_again() {
     let mut frontier = Frontier::new(LIMITS);
-    frontier.learn(&peer(1), &AnyRules);
+    frontier.learn(&peer(1), NOW, &AnyRules);
     let (index, _) = frontier.next().unwrap();
     let second = Duration::from_secs(1);
     frontier.failed(index, refused(true), Took { took: second, now: second }, &AnyRules);
@@ -94,10 +122,10 @@ fn a_node_that_used_up_the_dial_deadline_is_not_tried_again() {
 fn a_private_address_is_kept_and_never_dialled() {
     let mut frontier = Frontier::new(LIMITS);
     let hidden = Neighbour { peer: "p1".into(), addresses: vec!["private".into()] };
-    frontier.learn(&hidden, &AnyRules);
+    frontier.learn(&hidden, NOW, &AnyRules);
     frontier.seed("private", &AnyRules);
     assert!(frontier.next().is_none() && frontier.is_finished());
-    frontier.learn(&peer(1), &AnyRules);
+    frontier.learn(&peer(1), NOW, &AnyRules);
     let (_, candidate) = frontier.next().unwrap();
     assert_eq!(candidate.addresses, ["a1"]);
 }
@@ -107,11 +135,11 @@ fn no_source_fills_all_places_of_another_node() {
     let mut frontier = Frontier::new(LIMITS);
     let flood =
         |from: usize| Neighbour { peer: "p1".into(), addresses: (0..99).map(|i| format!("{from}-{i}")).collect() };
-    frontier.learn(&flood(0), &AnyRules);
-    frontier.learn(&peer(1), &AnyRules);
+    frontier.learn(&flood(0), NOW, &AnyRules);
+    frontier.learn(&peer(1), NOW, &AnyRules);
     assert!(frontier.next().unwrap().1.addresses.contains(&"a1".to_owned()));
     for from in 1..9 {
-        frontier.learn(&flood(from), &AnyRules);
+        frontier.learn(&flood(from), NOW, &AnyRules);
     }
     assert_eq!(frontier.into_entries().iter().next().unwrap().addresses.len(), ADDRESSES_MAX);
 }
@@ -120,11 +148,11 @@ fn no_source_fills_all_places_of_another_node() {
 fn a_seed_that_is_a_known_node_becomes_one_with_it() {
     let mut frontier = Frontier::new(LIMITS);
     frontier.seed("s", &AnyRules);
-    frontier.learn(&peer(1), &AnyRules);
+    frontier.learn(&peer(1), NOW, &AnyRules);
     let (seed, _) = frontier.next().unwrap();
     let (known, _) = frontier.next().unwrap();
-    frontier.answered(seed, answer(1, &[]), &AnyRules);
-    frontier.answered(known, answer(1, &[]), &AnyRules);
+    frontier.answered(seed, answer(1, &[]), NOW, &AnyRules);
+    frontier.answered(known, answer(1, &[]), NOW, &AnyRules);
     assert_eq!((frontier.known(), frontier.answering(), frontier.done()), (1, 1, 1));
     assert!(frontier.is_finished());
 }
@@ -142,7 +170,7 @@ proptest! {
         let mut reachable: HashSet<u8> = HashSet::new();
         for seed in &seeds {
             frontier.seed(&format!("a{seed}"), &AnyRules);
-            frontier.learn(&peer(*seed), &AnyRules);
+            frontier.learn(&peer(*seed), NOW, &AnyRules);
             reachable.insert(*seed);
         }
         let mut flying: Vec<(NodeIndex, u8, bool)> = Vec::new();
@@ -170,7 +198,7 @@ proptest! {
             match fates[id as usize] {
                 0 => frontier.failed(index, refused(true), after_1_ms(now), &AnyRules),
                 1 => frontier.failed(index, refused(false), after_1_ms(now), &AnyRules),
-                _ => frontier.answered(index, answer(id, &tables[id as usize]), &AnyRules),
+                _ => frontier.answered(index, answer(id, &tables[id as usize]), now, &AnyRules),
             }
         }
         for ((id, _), count) in &tries {

@@ -9,8 +9,8 @@ use p2ppool_model::snapshot::{Node, NodeDetails};
 /// Asks one node at a time; many calls run at once.
 #[async_trait]
 pub trait Probe: Send + Sync {
-    /// Asks `candidate` who it is and whom it knows. Takes at most `ask_deadline` after it is
-    /// connected, and the deadline the probe was made with before.
+    /// Asks `candidate` who it is and whom it knows. Takes at most its `dial_deadline` until it is
+    /// connected, and `ask_deadline` from then on.
     async fn ask(&self, candidate: &Candidate, ask_deadline: Duration) -> Result<Answer, ProbeError>;
 
     /// May this transport address be dialled? Wrong ones and, unless the pool says so, private ones may not.
@@ -39,6 +39,8 @@ pub struct Candidate {
     pub peer: Option<String>,
     /// Transport addresses, best first; not empty.
     pub addresses: Vec<String>,
+    /// What is left of its time for dialling.
+    pub dial_deadline: Duration,
 }
 
 /// What a node told.

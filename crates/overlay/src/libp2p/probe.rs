@@ -94,7 +94,7 @@ impl Shared {
             return Err(ProbeError::new(Stage::Dial, "none of its addresses may be dialled"));
         }
         let Dialled { peer, address, muxer, round_trip } =
-            self.dialer.dial(&addresses, expected, self.dial_deadline).await?;
+            self.dialer.dial(&addresses, expected, candidate.dial_deadline.min(self.dial_deadline)).await?;
         let node = met(peer, &address, round_trip);
         let connection = Connection::new(muxer);
         self.questions.ask(&connection, peer, node, ask_deadline).await

@@ -1,6 +1,6 @@
 //! Real libp2p nodes inside this process: Kademlia, identify and, if wanted, the info protocol.
 //!
-//! Small where p2pnode is complete: no relay, no NAT traversal, connections close after a second.
+//! Small where p2pnode is complete: no relay, no NAT traversal.
 
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
@@ -21,8 +21,6 @@ use crate::libp2p::{
     kad_stream_protocol, transport,
 };
 
-/// How long an unused connection stays.
-const IDLE: Duration = Duration::from_secs(1);
 /// Longest time to an authenticated connection.
 const DIAL_DEADLINE: Duration = Duration::from_secs(10);
 /// Most questions answered at once on one connection.
@@ -45,6 +43,8 @@ pub struct HostedSettings {
     pub secret: Option<NetworkSecret>,
     /// Whom to meet first.
     pub bootstrap: Vec<Multiaddr>,
+    /// How long an unused connection stays.
+    pub idle: Duration,
 }
 
 /// Why a node did not start; only shown.
@@ -111,7 +111,7 @@ fn swarm(settings: &HostedSettings) -> Result<Swarm<Behaviour>, StartError> {
         .with_cache_size(0);
     let info = settings.info.then(|| info::behaviour(ProtocolSupport::Inbound, DIAL_DEADLINE, STREAMS_MAX));
     let behaviour = Behaviour { kad, identify: identify::Behaviour::new(identify), info: info.into() };
-    let config = libp2p::swarm::Config::with_tokio_executor().with_idle_connection_timeout(IDLE);
+    let config = libp2p::swarm::Config::with_tokio_executor().with_idle_connection_timeout(settings.idle);
     Ok(Swarm::new(transport, behaviour, peer, config))
 }
 

@@ -17,6 +17,7 @@ fn settings(host: u8) -> HostedSettings {
         info: true,
         secret: None,
         bootstrap: Vec::new(),
+        idle: Duration::from_secs(10),
     }
 }
 
@@ -91,7 +92,7 @@ async fn another_namespace_is_told_and_not_walked() {
         let seen: Vec<_> = report.nodes().collect();
         assert_eq!(seen.len(), 1, "{seen:?}");
         assert_eq!((seen[0].address.clone(), seen[0].status), (nodes[0].peer.to_string(), NodeStatus::AskFailed));
-        assert_eq!(seen[0].namespace.as_deref(), Some("beta"));
+        assert_eq!(seen[0].namespace.as_deref(), Some("beta"), "{seen:?}");
         assert!(seen[0].neighbours.is_empty() && seen[0].error.is_some());
     }
 }
@@ -166,6 +167,7 @@ async fn somebody_else_under_a_nodes_address_is_not_taken_for_it() {
     let candidate = p2ppool_overlay::crawl::Candidate {
         peer: Some(nodes[0].peer.to_string()),
         addresses: vec![nodes[1].address.to_string()],
+        dial_deadline: Duration::from_secs(3),
     };
     let error = probe.ask(&candidate, Duration::from_secs(3)).await.unwrap_err();
     assert_eq!((error.stage, error.may_retry), (p2ppool_overlay::crawl::Stage::Connect, false));

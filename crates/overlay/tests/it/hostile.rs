@@ -147,6 +147,7 @@ async fn honest() -> HostedNode {
         info: true,
         secret: None,
         bootstrap: Vec::new(),
+        idle: Duration::from_secs(10),
     };
     HostedNode::start(settings).await.unwrap()
 }

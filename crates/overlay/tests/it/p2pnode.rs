@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use p2ppool_model::snapshot::NodeStatus;
 use p2ppool_overlay::libp2p::{HostConfig, Identity, NodeConfig};
@@ -12,6 +13,8 @@ use crate::support::{crawl, crawl_settings, crawl_until_consistent, pool, probe}
 
 const PORT: u16 = 24_660;
 const RPC_PORT: u16 = 24_661;
+/// What a busy machine may add to a deadline.
+const SLACK: Duration = Duration::from_millis(500);
 
 /// The program: `P2PNODE_BIN`, else what `make build` leaves.
 fn program() -> PathBuf {
@@ -114,8 +117,10 @@ async fn eight_processes_become_consistent_and_tell_their_operator_everything() 
 #[tokio::test(flavor = "multi_thread")]
 async fn strangers_see_who_is_there_and_nothing_of_the_hosts() {
     let overlay = Overlay::start(2, "alpha", 3);
+    crawl_until_consistent(&*probe(overlay.folder.path(), pool("alpha")), &overlay.seeds(), 3).await;
     let stranger = tempfile::tempdir().unwrap();
-    let report = crawl_until_consistent(&*probe(stranger.path(), pool("alpha")), &overlay.seeds(), 3).await;
+    let report = crawl(&*probe(stranger.path(), pool("alpha")), &overlay.seeds()).await;
+    assert_eq!((report.answering(), report.consistency()), (3, Some(1.0)));
     for node in report.nodes() {
         assert!(node.version.is_some() && node.neighbours.len() == 2);
         assert_eq!((node.package, node.memory, node.connections, node.load), (None, None, None, None));
@@ -138,7 +143,7 @@ async fn killed_nodes_and_dead_seeds_add_at_most_one_dial_deadline() {
     let addresses: Vec<_> = after.seeds_failed.iter().map(|failed| failed.address.clone()).collect();
     assert_eq!(addresses, [overlay.seed(4), overlay.seed(99)]);
     let added = after.duration.saturating_sub(before.duration);
-    assert!(added <= crawl_settings().dial_deadline, "{added:?}");
+    assert!(added <= crawl_settings().dial_deadline + SLACK, "{added:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

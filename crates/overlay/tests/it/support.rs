@@ -12,6 +12,9 @@ use tokio_util::sync::CancellationToken;
 /// Longest time that an overlay of some nodes may take to become consistent on a busy machine.
 const CONSISTENT_WITHIN: Duration = Duration::from_secs(90);
 
+/// Pause between two crawls: nodes answer a bounded number of questions per minute.
+const PAUSE: Duration = Duration::from_millis(500);
+
 /// Settings of a pool on loopback addresses.
 pub(crate) fn pool(namespace: &str) -> PoolSettings {
     PoolSettings { namespace: namespace.into(), private_addresses: true, ..PoolSettings::default() }
@@ -57,5 +60,6 @@ pub(crate) async fn crawl_until_consistent(probe: &dyn Probe, seeds: &[String], 
             report.seeds_failed,
             report.nodes().collect::<Vec<_>>()
         );
+        tokio::time::sleep(PAUSE).await;
     }
 }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::connection::{Connection, ExchangeError};
 use super::identify::{self, IDENTIFY, Identity};
-use super::walk::{Preimages, Walk};
+use super::walk::{Preimages, Question, Walk};
 use crate::crawl::{Answer, Neighbour, ProbeError, Stage};
 use crate::libp2p::info::{
     INFO_PROTOCOL, InfoRequest, InfoResponse, NEIGHBOURS_MAX, RESPONSE_BYTES_MAX, Refusal, Vitals,
@@ -68,9 +68,9 @@ impl Questions {
             }
             Err(ExchangeError::NotSpoken(_)) => {
                 note_round_trip(&mut told.node, started.elapsed());
-                let (walked, identity) =
-                    futures::join!(self.walk(connection, &mut told.walk), ask_identity(connection));
-                told.identity = identity;
+                let Told { walk, identity, .. } = told;
+                let describe = async { *identity = ask_identity(connection).await };
+                let (walked, ()) = futures::join!(self.walk(connection, walk), describe);
                 walked.map(|()| None)
             }
             Err(error) => Err(failure(is_broken(&error), format!("ask for info: {error}"))),
@@ -78,9 +78,11 @@ impl Questions {
     }
 
     async fn walk(&self, connection: &Connection, walk: &mut Walk) -> Result<(), ProbeError> {
-        let preimages = tokio::task::spawn_blocking(Preimages::get).await;
-        let preimages = preimages.map_err(|error| failure(false, format!("find keys: {error}")))?;
-        while let Some(key) = walk.question(preimages) {
+        while let Some(question) = walk.question() {
+            let key = match question {
+                Question::Own => walk.own_key(),
+                Question::Bucket(bucket) => walk.bucket_key(bucket, preimages().await?),
+            };
             let answer = connection.exchange_framed(&self.kad, &find_node(&key), ANSWER_BYTES_MAX).await;
             let answer = answer.map_err(|error| failure(is_broken(&error), format!("ask for neighbours: {error}")))?;
             let peers = closer_peers(&answer);
@@ -88,6 +90,12 @@ impl Questions {
         }
         Ok(())
     }
+}
+
+/// Found at the first need, off the threads that move bytes.
+async fn preimages() -> Result<&'static Preimages, ProbeError> {
+    let found = tokio::task::spawn_blocking(Preimages::get).await;
+    found.map_err(|error| failure(false, format!("find keys to ask for: {error}")))
 }
 
 async fn ask_identity(connection: &Connection) -> Option<Identity> {

@@ -24,34 +24,42 @@ const FRUITLESS_MAX: u32 = 3;
 pub(super) struct Walk {
     own: PeerId,
     key: Key,
-    next: Next,
+    next: Question,
     fruitless: u32,
     answers: u32,
     found: HashMap<PeerId, Vec<Multiaddr>>,
 }
 
+/// What to ask a node for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Next {
-    /// The peers closest to the node itself.
+pub(super) enum Question {
+    /// The peers closest to itself.
     Own,
-    /// This bucket.
+    /// The peers of this bucket.
     Bucket(u32),
 }
 
 impl Walk {
     pub(super) fn new(own: PeerId) -> Self {
-        Self { own, key: kad_key(&own), next: Next::Own, fruitless: 0, answers: 0, found: HashMap::new() }
+        Self { own, key: kad_key(&own), next: Question::Own, fruitless: 0, answers: 0, found: HashMap::new() }
     }
 
-    /// The key to ask for next; `None` when the table is known.
-    pub(super) fn question(&self, preimages: &Preimages) -> Option<Vec<u8>> {
+    /// What to ask next; `None` when the table is known.
+    pub(super) fn question(&self) -> Option<Question> {
         match self.next {
-            Next::Own => Some(self.own.to_bytes()),
-            Next::Bucket(bucket) if bucket < BUCKETS && self.fruitless < FRUITLESS_MAX => {
-                Some(preimages.of_bucket(&self.key, bucket))
-            }
-            Next::Bucket(_) => None,
+            Question::Bucket(bucket) if bucket >= BUCKETS || self.fruitless >= FRUITLESS_MAX => None,
+            next => Some(next),
         }
+    }
+
+    /// The bytes whose SHA-256 lies in that bucket of the node.
+    pub(super) fn bucket_key(&self, bucket: u32, preimages: &Preimages) -> Vec<u8> {
+        preimages.of_bucket(&self.key, bucket)
+    }
+
+    /// The bytes whose SHA-256 is the node's own key.
+    pub(super) fn own_key(&self) -> Vec<u8> {
+        self.own.to_bytes()
     }
 
     /// The answer to [`Walk::question`].
@@ -67,13 +75,13 @@ impl Walk {
         }
         self.answers += 1;
         let bucket = match self.next {
-            Next::Own => 0,
-            Next::Bucket(bucket) => {
+            Question::Own => 0,
+            Question::Bucket(bucket) => {
                 self.fruitless = if self.found.len() == before { self.fruitless + 1 } else { 0 };
                 bucket + 1
             }
         };
-        self.next = Next::Bucket(bucket);
+        self.next = Question::Bucket(bucket);
     }
 
     /// Any question was answered.
@@ -169,8 +177,12 @@ mod tests {
 
     fn walk(own: PeerId, table: &[PeerId]) -> (Vec<PeerId>, u32) {
         let mut walk = Walk::new(own);
-        while let Some(question) = walk.question(Preimages::get()) {
-            walk.answered(answer(table, &question));
+        while let Some(question) = walk.question() {
+            let key = match question {
+                Question::Own => walk.own_key(),
+                Question::Bucket(bucket) => walk.bucket_key(bucket, Preimages::get()),
+            };
+            walk.answered(answer(table, &key));
         }
         let questions = walk.answers;
         (walk.into_peers().into_iter().map(|(peer, _)| peer).collect(), questions)
