@@ -11,7 +11,7 @@
 # In run/, a process is known by "PID START BOOT": its id, its start time in clock ticks
 # (/proc/PID/stat) and the id of this boot; only a process that still matches is ever signalled.
 #
-# run/wanted      run or stop; the supervisor obeys
+# run/wanted      run, else it shall stop; the supervisor obeys
 # run/node        the node process; run/ready is equal to it once the node was ready
 # run/package     digest that the node was started from; run/stale: its files changed since
 # run/restarts    how often the supervisor restarted it; run/exit: how it ended last
@@ -37,7 +37,10 @@ LOG_FILES=7
 PACKAGE_MAX=1073741824
 CONFIG_MAX=1048576
 FETCH_MAX=1073741824
-DATA_FILES_MAX=10000
+# They travel as arguments of tar.
+DATA_FILES_MAX=2000
+# What logs of the largest size can take, packed badly.
+SCRATCH_KIB=131072
 MESSAGE_MAX=3000
 
 D=\"
@@ -122,9 +125,9 @@ need() {
   done
 }
 
-# free_kib: FREE_KIB is the free space under the install path, or of its nearest parent that is there.
+# free_kib [FOLDER]: FREE_KIB is the free space under the install path, or of its nearest parent that is there.
 free_kib() {
-  _at=$ROOT
+  _at=${1:-$ROOT}
   while [ ! -d "$_at" ]; do
     _at=${_at%/*}
     [ -n "$_at" ] || _at=/
@@ -146,7 +149,9 @@ line_of() {
 
 # put FILE TEXT: replaces it by rename.
 put() {
-  _error=$({ printf "%s\n" "$2" >"$1.new" && mv -f "$1.new" "$1"; } 2>&1) || fail_io "write $1" "$_error"
+  _error=$({ printf "%s\n" "$2" >"$1.new" && mv -f "$1.new" "$1"; } 2>&1) && return
+  rm -f "$1.new"
+  fail_io "write $1" "$_error"
 }
 
 now() {
@@ -232,18 +237,24 @@ gone() {
 
 # ---------------------------------------------------------------- locks
 
-# A lock is a folder of numbered files; the one with the highest number counts: it holds the record
-# of its holder, or "free". Who finds it free, or its holder dead, creates the next number, which
-# only one can (O_EXCL). The highest file is never deleted, so nobody can win twice.
+# A lock is a folder of empty files, so that it works on a full disk. The highest number counts:
+# "7" was created by one process only (O_EXCL), "7 PID START BOOT" says by which, "7 free" that it
+# is done. Who finds the highest one free, or its holder dead, creates the next. The highest is never
+# deleted, so nobody can win a number twice.
 
-# highest FOLDER: TOP is the number, LINE its content.
+# (`true`, not `:` with a redirection: a special builtin that fails ends the shell.)
+
+# highest FOLDER: TOP is the number, LINE the record of its holder, or free, or empty.
 highest() {
   TOP=0 LINE=''
   for _file in "$1"/*; do
     case ${_file##*/} in *[!0-9]*) continue ;; esac
     [ "${_file##*/}" -gt "$TOP" ] && TOP=${_file##*/}
   done
-  [ "$TOP" -eq 0 ] || line_of "$1/$TOP"
+  for _file in "$1/$TOP "*; do
+    # "free" comes after the record
+    [ -e "$_file" ] && LINE=${_file#"$1/$TOP "}
+  done
 }
 
 # try_lock FOLDER: 0 it is ours, 1 held by the living PID.
@@ -256,7 +267,7 @@ try_lock() {
     highest "$1"
     _before=$TOP
     if [ "$TOP" -gt 0 ] && [ -z "$LINE" ] && [ "$_empty" -lt 20 ]; then
-      # created and not written yet; its creator has two seconds
+      # created and not yet said by which process; two seconds are enough for that
       _empty=$((_empty + 1))
       nap
       continue
@@ -264,31 +275,34 @@ try_lock() {
     if alive "$LINE"; then return 1; fi
     _next=$((TOP + 1))
     set -C
-    if { printf "%s\n" "$_mine" >"$1/$_next"; } 2>/dev/null; then
+    if { true >"$1/$_next"; } 2>/dev/null; then
       set +C
+      true >"$1/$_next $_mine"
       highest "$1"
       if [ "$TOP" -gt "$_next" ]; then
-        rm -f "$1/$_next"
+        rm -f "$1/$_next" "$1/$_next $_mine"
         continue
       fi
-      line_of "$1/$_before"
-      if [ "$_before" -gt 0 ] && alive "$LINE"; then
-        rm -f "$1/$_next"
+      TOP=$_before LINE=''
+      for _file in "$1/$_before "*; do [ -e "$_file" ] && LINE=${_file#"$1/$_before "}; done
+      if alive "$LINE"; then
+        rm -f "$1/$_next" "$1/$_next $_mine"
         return 1
       fi
-      [ "$((_next % 16))" -ne 0 ] || trim_lock "$1" "$_next"
+      [ "$((_next % 8))" -ne 0 ] || trim_lock "$1" "$_next"
       return 0
     fi
     set +C
     if [ ! -e "$1/$_next" ]; then
-      _error=$({ printf "%s\n" "$_mine" >"$1/$_next"; } 2>&1) || fail_io "lock $1" "$_error"
+      _error=$({ true >"$1/$_next"; } 2>&1) || fail_io "lock $1" "$_error"
     fi
   done
 }
 
 trim_lock() {
   for _file in "$1"/*; do
-    [ "${_file##*/}" -ge "$2" ] || rm -f "$_file"
+    _number=${_file##*/}
+    [ "${_number%% *}" -ge "$2" ] || rm -f "$_file"
   done
 }
 
@@ -308,7 +322,7 @@ free_lock() {
   [ -d "$1" ] || return 0
   highest "$1"
   record_of "$$"
-  if [ -n "$RECORD" ] && [ "$LINE" = "$RECORD" ]; then printf "free\n" >"$1/$TOP"; fi
+  if [ -n "$RECORD" ] && [ "$LINE" = "$RECORD" ]; then true >"$1/$TOP free"; fi
 }
 
 # ---------------------------------------------------------------- the install path
@@ -391,6 +405,7 @@ look() {
   PREVIOUS=$LINE
   line_of "$ROOT/run/wanted"
   WANTED=$LINE
+  [ -n "$WANTED" ] || [ -z "$CURRENT" ] || WANTED=stop
   SUPERVISOR='' NODE='' NODE_PID='' SUPERVISOR_PID=''
   if [ -d "$ROOT/run/supervisor.lock" ]; then
     highest "$ROOT/run/supervisor.lock"
@@ -517,17 +532,17 @@ take() {
     # dd reads a pipe byte by byte: correct, and slow
     TAKE_ERROR=$(dd bs=1 count="$1" 2>&1 >"$2")
     _status=$?
-    records
+    records "$TAKE_ERROR"
     _done=$RECORDS
   else
     TAKE_ERROR=$(take_blocks 65536 "$(($1 / 65536))" "$2")
     _status=$?
-    records
+    records "$TAKE_ERROR"
     _done=$((RECORDS * 65536))
     if [ "$_status" -eq 0 ] && [ "$_done" -eq "$(($1 - $1 % 65536))" ] && [ "$(($1 % 65536))" -gt 0 ]; then
       TAKE_ERROR=$(dd bs="$(($1 % 65536))" count=1 iflag=fullblock 2>&1 >>"$2")
       _status=$?
-      records
+      records "$TAKE_ERROR"
       _done=$((_done + RECORDS * ($1 % 65536)))
     fi
   fi
@@ -542,24 +557,30 @@ take_blocks() {
   if [ "$2" -gt 0 ]; then
     dd bs="$1" count="$2" iflag=fullblock 2>&1 >"$3"
   else
-    : >"$3" && echo 0+0
+    true >"$3" && echo 0+0
   fi 2>&1
 }
 
-# records: RECORDS is the number of whole blocks that dd says it read, in TAKE_ERROR.
+# records TEXT: what dd says: "WHOLE+PART records in" after a possible warning, and last "BYTES bytes …".
+# RECORDS: the whole ones; READS: all of them; BYTES.
 records() {
-  RECORDS=0
-  _rest=$TAKE_ERROR
+  RECORDS=0 READS=0
+  _rest=$1$NL
   while [ -n "$_rest" ]; do
     _first=${_rest%%"$NL"*}
+    _rest=${_rest#*"$NL"}
     case $_first in
-      [0-9]*+[0-9]*)
+      [0-9]*+[0-9]*\ *in | 0+0)
+        _first=${_first%% *}
         RECORDS=${_first%%+*}
-        return
+        READS=$((RECORDS + ${_first#*+}))
+        break
         ;;
     esac
-    case $_rest in *"$NL"*) _rest=${_rest#*"$NL"} ;; *) _rest= ;; esac
   done
+  _first=${1##*"$NL"}
+  BYTES=${_first%% *}
+  is_number "$BYTES" || BYTES=0
 }
 
 drain() {
@@ -673,7 +694,7 @@ step_configure() {
     rm -f "$_part"
     raw changed false
   else
-    : >"$ROOT/run/stale" || fail_io "write $ROOT/run/stale" "failed"
+    true >"$ROOT/run/stale" || fail_io "write $ROOT/run/stale" "failed"
     _error=$(mv -f "$_part" "$_config" 2>&1) || fail_io "write $_config" "$_error"
     raw changed true
   fi
@@ -711,7 +732,8 @@ step_activate() {
 halt() {
   CHANGED=false
   look
-  [ "$WANTED" = stop ] || put "$ROOT/run/wanted" stop
+  # no file means stop, too: that needs no space
+  _error=$(rm -f "$ROOT/run/wanted" 2>&1) || fail_io "write $ROOT/run" "$_error"
   if [ -n "$SUPERVISOR" ]; then
     CHANGED=true
     signal "$SUPERVISOR" TERM
@@ -834,7 +856,7 @@ wait_ready() {
   while :; do
     look
     [ "$STATE_NAME" != running ] || return 0
-    if [ -s "$ROOT/run/exit" ]; then
+    if [ -e "$ROOT/run/exit" ]; then
       line_of "$ROOT/run/exit"
       _how=$LINE
       halt
@@ -854,6 +876,7 @@ start_failed() {
   _log=$(tail -n 20 "$ROOT/logs/node.log" 2>/dev/null | tail -c 2000)
   case $_log in
     *"Exec format error"* | *"annot execute binary file"*) fail wrong_architecture "$1: $_log" ;;
+    *"o space left"*) fail disk_full "$1: $_log" ;;
     *"ddress already in use"* | *"ddress in use"* | *AddrInUse*) fail port_in_use "$1: $_log" ;;
   esac
   fail start_failed "$1; its log ends with:$NL$_log"
@@ -920,21 +943,32 @@ step_remove() {
 
 # ---------------------------------------------------------------- steps: fetching files
 
-# scratch: SCRATCH is a folder for an archive, on the install path or, when that is full, in TMPDIR.
+# scratch: SCRATCH is a folder for an archive, on the install path or, when that is nearly full, in TMPDIR.
 scratch() {
   part_name
   SCRATCH=$ROOT/run/fetch.$PART
-  mkdir "$SCRATCH" 2>/dev/null && return
-  SCRATCH=${TMPDIR:-/tmp}/p2ppool.$PART
+  free_kib && _free=$FREE_KIB || _free=0
+  if [ "$_free" -lt "$SCRATCH_KIB" ] && free_kib "${TMPDIR:-/tmp}" && [ "$FREE_KIB" -gt "$_free" ]; then
+    SCRATCH=${TMPDIR:-/tmp}/p2ppool.$PART
+  fi
   _error=$(mkdir "$SCRATCH" 2>&1) || fail_io "create a folder for the archive" "$_error"
+  trap remove_scratch EXIT
 }
 
-# send FOLDER LIST: packs the files that LIST names and sends them.
+remove_scratch() { rm -rf "$SCRATCH"; }
+
+# send FOLDER FILE…: packs the files and sends them.
 send() {
-  _error=$(tar -czf "$SCRATCH/tgz" -C "$1" -T "$2" 2>&1)
+  _from=$1
+  shift
+  if [ "$#" -eq 0 ]; then
+    _from=$SCRATCH/empty
+    mkdir "$_from"
+    set -- .
+  fi
+  _error=$(tar -czf "$SCRATCH/tgz" -C "$_from" "$@" 2>&1)
   # 1: a file grew while it was read, which is fine
   if [ "$?" -gt 1 ] || [ ! -s "$SCRATCH/tgz" ]; then
-    rm -rf "$SCRATCH"
     fail_io "pack the files" "$_error"
   fi
   _size=$(wc -c <"$SCRATCH/tgz")
@@ -942,7 +976,6 @@ send() {
   raw truncated "$_truncated"
   answer
   cat "$SCRATCH/tgz" >&3
-  rm -rf "$SCRATCH"
 }
 
 limit() {
@@ -956,29 +989,28 @@ step_logs() {
   installed || fail not_installed "nothing is installed in $ROOT"
   limit
   scratch
-  _left=$ARG_max _truncated=false
-  : >"$SCRATCH/list"
   set --
   for _log in "$ROOT"/logs/node-*.log; do
     [ -f "$_log" ] && set -- "$_log" "$@"
   done
-  _folder=$ROOT/logs
+  _left=$ARG_max _truncated=false _folder=$ROOT/logs _logs=$#
   for _log in "$ROOT/logs/node.log" "$@"; do
     [ -f "$_log" ] || continue
     _size=$(wc -c <"$_log")
     if [ "$_size" -gt "$_left" ]; then
       _truncated=true
-      if [ -s "$SCRATCH/list" ]; then break; fi
+      [ "$_left" -lt "$ARG_max" ] && break
       mkdir "$SCRATCH/cut"
       tail -c "$_left" "$_log" >"$SCRATCH/cut/${_log##*/}"
       _folder=$SCRATCH/cut
       _size=$_left
     fi
-    printf "%s\n" "${_log##*/}" >>"$SCRATCH/list"
+    set -- "$@" "${_log##*/}"
     _left=$((_left - _size))
     [ "$_folder" = "$ROOT/logs" ] || break
   done
-  send "$_folder" "$SCRATCH/list"
+  shift "$_logs"
+  send "$_folder" "$@"
 }
 
 # Result files below shared/; never keys, configs or what the node says of itself.
@@ -998,22 +1030,22 @@ step_data() {
     _names=$((_names - 1))
   done
   shift
-  _left=$ARG_max _count=0 _truncated=false
-  : >"$SCRATCH/list"
+  _left=$ARG_max _truncated=false
   cd "$ROOT/shared" || fail other "$ROOT/shared is missing"
   find . -type f ! -path "./config/*" ! -name "identity*" ! -name "*.key" ! -name "*.pem" ! -name node.json \
     ! -name "*$NL*" \( "$@" \) -exec wc -c {} + >"$SCRATCH/sizes" 2>/dev/null
+  set --
   while read -r _size _name; do
     case $_name in ./*) ;; *) continue ;; esac
-    if [ "$_size" -gt "$_left" ] || [ "$_count" -ge "$DATA_FILES_MAX" ]; then
+    if [ "$_size" -gt "$_left" ] || [ "$#" -ge "$DATA_FILES_MAX" ]; then
       _truncated=true
       continue
     fi
-    _left=$((_left - _size)) _count=$((_count + 1))
-    printf "%s\n" "$_name" >>"$SCRATCH/list"
+    _left=$((_left - _size))
+    set -- "$@" "$_name"
   done <"$SCRATCH/sizes"
-  raw files "$_count"
-  send "$ROOT/shared" "$SCRATCH/list"
+  raw files "$#"
+  send "$ROOT/shared" "$@"
 }
 
 # ---------------------------------------------------------------- the supervisor, the node, the logger
@@ -1158,12 +1190,10 @@ log_lines() {
       _said=$(dd bs=65536 count=1 2>&1 >/dev/null)
       _room=1
     fi
-    # dd says "WHOLE+PART records in", the same for out, and "BYTES bytes …"
-    _reads=${_said%%"$NL"*}
-    _reads=${_reads%% *}
-    [ "$((${_reads%%+*} + ${_reads#*+}))" -eq "$_room" ] || return
-    _said=${_said##*"$NL"}
-    _size=$((_size + ${_said%% *}))
+    records "$_said"
+    [ "$READS" -eq "$_room" ] || return
+    # busybox tells no bytes
+    if [ "$BYTES" -gt 0 ]; then _size=$((_size + BYTES)); else _size=$(wc -c <"$_log"); fi
     now
     if [ "$NOW" -gt "$_began" ]; then _batch=1; elif [ "$_batch" -lt 128 ]; then _batch=$((_batch * 2)); fi
     _today=$(date "+%Y%m%d")
