@@ -6,7 +6,7 @@
 //! PostgreSQL, so that both order and fold case (ASCII only) alike. [`on!`] runs one body on
 //! whichever database is there:
 //!
-//! ```ignore
+//! ```text
 //! let names: Vec<String> = on!(self.db.read(), conn =>
 //!     sqlx::query_scalar("SELECT name FROM pools").fetch_all(conn).await).tried("list pools")?;
 //!

@@ -90,10 +90,10 @@ async fn migrate_sqlite_patiently(options: &SqliteConnectOptions) -> Result<(), 
     for _ in 1..OPEN_ATTEMPTS {
         match migrate_sqlite(options).await {
             Err(error) if is_busy(&error) => tokio::time::sleep(OPEN_PAUSE).await,
-            other => return other.map_err(|why| why.to_string()),
+            other => return other.map_err(reason),
         }
     }
-    migrate_sqlite(options).await.map_err(|why| why.to_string())
+    migrate_sqlite(options).await.map_err(reason)
 }
 
 /// All missing migrations in one transaction that excludes other writers: managers that start
@@ -115,7 +115,7 @@ async fn migrate_sqlite(options: &SqliteConnectOptions) -> sqlx::Result<()> {
 
 async fn open_postgres(url: &str) -> Result<PgPool, String> {
     let options = PgConnectOptions::from_str(url).map_err(|why| why.to_string())?.application_name("p2ppool");
-    migrate_postgres(&options).await.map_err(|why| why.to_string())?;
+    migrate_postgres(&options).await.map_err(reason)?;
     let lock_timeout = format!("{}ms", BUSY_TIMEOUT.as_millis());
     PoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS)
@@ -132,6 +132,24 @@ async fn migrate_postgres(options: &PgConnectOptions) -> sqlx::Result<()> {
     let mut conn = PgConnection::connect_with(&options).await?;
     POSTGRES_MIGRATIONS.run_direct(None, &mut conn, false).await?;
     conn.close().await
+}
+
+/// Why the schema could not be brought up to date, and what would be right.
+fn reason(error: sqlx::Error) -> String {
+    use sqlx::migrate::MigrateError;
+    match error {
+        sqlx::Error::Migrate(error) => match *error {
+            MigrateError::VersionMissing(version) => format!(
+                "a newer p2ppool has changed its schema (migration {version}), which this one does not know; \
+                 run the newer one"
+            ),
+            MigrateError::VersionMismatch(version) => {
+                format!("migration {version} was another one when it was applied, by a build that was never released")
+            }
+            other => other.to_string(),
+        },
+        other => other.to_string(),
+    }
 }
 
 fn open_error(url: &str, why: String) -> StoreError {
@@ -156,6 +174,19 @@ fn without_password(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_schema_from_the_future_is_left_alone() {
+        for fresh in [crate::testing::sqlite().await, crate::testing::postgres().await] {
+            let mut tx = fresh.store.db.begin().await.unwrap();
+            let future = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+                          SELECT 9999, 'future', success, checksum, 0 FROM _sqlx_migrations WHERE version = 1";
+            assert_eq!(crate::db::execute!(tx.conn(), future).unwrap(), 1);
+            tx.commit().await.unwrap();
+            let error = crate::Store::open(&fresh.url).await.unwrap_err().to_string();
+            assert!(error.contains("newer p2ppool") && error.contains("9999"), "{error}");
+        }
+    }
 
     #[test]
     fn a_password_is_never_shown() {
