@@ -25,6 +25,9 @@ use crate::{http, service};
 /// How long requests that are under way may take when the manager ends.
 const GOODBYE_DEADLINE: Duration = Duration::from_secs(5);
 
+/// Uploads at once; each may fill the disk with the largest bundle.
+const UPLOADS_MAX: usize = 4;
+
 /// What use cases work with.
 #[derive(Debug)]
 pub struct App {
@@ -46,6 +49,8 @@ pub struct App {
     pub throttle: Throttle,
     /// One permit per open event stream.
     pub streams: Arc<Semaphore>,
+    /// One permit per upload under way.
+    pub uploads: Semaphore,
     /// Trips when the manager ends.
     pub shutdown: CancellationToken,
 }
@@ -81,6 +86,7 @@ impl App {
             passwords: Passwords::default(),
             throttle: Throttle::default(),
             streams: Arc::new(Semaphore::new(http::sse::STREAMS_MAX)),
+            uploads: Semaphore::new(UPLOADS_MAX),
             shutdown: CancellationToken::new(),
         });
         let first = service::accounts::first_account(&app).await?;

@@ -15,7 +15,9 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::http::body::HOST_LIST_MAX;
 use crate::http::caller::SESSION_COOKIE;
-use crate::http::handlers::{accounts, events, exports, files, hosts, keys, meta, nodes, pools, snapshots, tasks};
+use crate::http::handlers::{
+    accounts, actions, bundles, connect, events, exports, files, hosts, keys, meta, nodes, pools, snapshots, tasks,
+};
 
 /// Where the API lives.
 pub const PREFIX: &str = "/api/v1";
@@ -60,6 +62,19 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(tasks::show))
         .routes(routes!(tasks::hosts))
         .routes(routes!(tasks::output))
+        .routes(routes!(tasks::cancel))
+        .routes(routes!(tasks::retry))
+        .routes(routes!(actions::install))
+        .routes(routes!(actions::suspend))
+        .routes(routes!(actions::resume))
+        .routes(routes!(actions::stop))
+        .routes(routes!(actions::check))
+        .routes(routes!(actions::crawl))
+        .routes(routes!(actions::uninstall_check))
+        .routes(routes!(actions::gather_logs))
+        .routes(routes!(actions::gather_data))
+        .routes(routes!(actions::gather_usage))
+        .routes(routes!(connect::show))
         .routes(routes!(nodes::list))
         .routes(routes!(nodes::show))
         .routes(routes!(nodes::map))
@@ -69,8 +84,10 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
     let host_lists = OpenApiRouter::new()
         .routes(routes!(hosts::parse))
         .routes(routes!(hosts::list, hosts::replace))
+        .routes(routes!(actions::upgrade))
         .layer(DefaultBodyLimit::max(HOST_LIST_MAX))
         .layer(super::answer_deadline());
+    let uploads = OpenApiRouter::new().routes(routes!(bundles::list, bundles::upload));
     let streams = OpenApiRouter::new()
         .routes(routes!(events::stream))
         .routes(routes!(exports::nodes))
@@ -78,7 +95,8 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(exports::hosts))
         .routes(routes!(exports::tasks))
         .routes(routes!(files::download));
-    OpenApiRouter::with_openapi(Description::openapi()).nest(PREFIX, quick.merge(host_lists).merge(streams))
+    OpenApiRouter::with_openapi(Description::openapi())
+        .nest(PREFIX, quick.merge(host_lists).merge(uploads).merge(streams))
 }
 
 /// The description as people get it.

@@ -9,6 +9,8 @@ use p2ppool_store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::secrets::KeepError;
+
 /// One wrong field of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
@@ -134,6 +136,15 @@ impl From<StoreError> for Error {
             StoreError::NotFound { what } => Self::Missing(what),
             StoreError::Conflict { what } => Self::Conflict { code: "conflict", message: what },
             error if error.is_busy() => Self::Busy,
+            error => Self::Internal(error.into()),
+        }
+    }
+}
+
+impl From<KeepError> for Error {
+    fn from(error: KeepError) -> Self {
+        match error {
+            KeepError::Store(error) => error.into(),
             error => Self::Internal(error.into()),
         }
     }

@@ -10,7 +10,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::service::{Error, secrets};
+use crate::secrets;
+use crate::service::Error;
 
 /// Checks a private key and keeps it sealed. What is wrong with it is said at once.
 pub async fn set(app: &App, pool: &Pool, key: &str, passphrase: Option<&str>) -> Result<KeyInfo, Error> {
@@ -30,10 +31,10 @@ pub async fn generate(app: &App, pool: &Pool) -> Result<KeyInfo, Error> {
 async fn keep(app: &App, pool: &Pool, key: &str, passphrase: Option<&str>) -> Result<(), Error> {
     let scope = SecretScope::Pool(pool.id);
     match passphrase {
-        Some(text) => secrets::put(app, scope, secrets::SSH_PASSPHRASE, text.as_bytes()).await?,
+        Some(text) => app.secrets.put(&app.store, scope, secrets::SSH_PASSPHRASE, text.as_bytes()).await?,
         None => app.store.delete_secret(scope, secrets::SSH_PASSPHRASE).await?,
     }
-    secrets::put(app, scope, secrets::SSH_KEY, key.as_bytes()).await?;
+    app.secrets.put(&app.store, scope, secrets::SSH_KEY, key.as_bytes()).await?;
     app.events.publish(Some(pool.name.as_str()), Change::Pool);
     Ok(())
 }
@@ -41,8 +42,8 @@ async fn keep(app: &App, pool: &Pool, key: &str, passphrase: Option<&str>) -> Re
 /// What is public about the pool's key; `None`: it has none.
 pub async fn info(app: &App, pool: &Pool) -> Result<Option<KeyInfo>, Error> {
     let scope = SecretScope::Pool(pool.id);
-    let Some(key) = secrets::get(app, scope, secrets::SSH_KEY).await? else { return Ok(None) };
-    let passphrase = secrets::get(app, scope, secrets::SSH_PASSPHRASE).await?;
+    let Some(key) = app.secrets.get(&app.store, scope, secrets::SSH_KEY).await? else { return Ok(None) };
+    let passphrase = app.secrets.get(&app.store, scope, secrets::SSH_PASSPHRASE).await?;
     let passphrase = passphrase.as_deref().map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     let text = String::from_utf8_lossy(&key);
     check_key(&text, passphrase.as_deref()).map(Some).map_err(Error::internal)

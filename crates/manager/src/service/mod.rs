@@ -1,13 +1,14 @@
 //! One function per thing that a person does: check, one transaction, wake the engine, publish.
 
 pub mod accounts;
+pub mod bundles;
+pub mod connect;
 pub mod error;
 pub mod files;
 pub mod hosts;
 pub mod keys;
 pub mod nodes;
 pub mod pools;
-pub mod secrets;
 pub mod tasks;
 
 pub use error::{Error, FieldError};

@@ -18,7 +18,8 @@ use utoipa::ToSchema;
 use crate::accounts::Viewer;
 use crate::app::App;
 use crate::http::body::parse_value;
-use crate::service::{Error, secrets};
+use crate::secrets;
+use crate::service::Error;
 
 /// A pool and how it is at the moment.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -172,7 +173,7 @@ pub async fn create(app: &App, viewer: &Viewer, mut given: Map<String, Value>) -
 
 async fn fill(app: &App, pool: &Pool, settings: &PoolSettings, hosts: &[HostSpec]) -> Result<(), Error> {
     if let Some(secret) = &settings.network_secret {
-        secrets::put(app, SecretScope::Pool(pool.id), secrets::NETWORK_SECRET, secret.as_bytes()).await?;
+        app.secrets.put(&app.store, SecretScope::Pool(pool.id), secrets::NETWORK_SECRET, secret.as_bytes()).await?;
     }
     if !hosts.is_empty() {
         app.store.set_hosts(pool.id, hosts).await?;
@@ -200,40 +201,52 @@ pub struct EditedPool {
 
 /// Changes some settings; what `given` does not name stays.
 pub async fn edit(app: &App, viewer: &Viewer, pool: Pool, given: Map<String, Value>) -> Result<EditedPool, Error> {
-    if given.contains_key("name") {
-        return Err(Error::field("name", "can't be changed; hosts and files are found by it"));
-    }
-    let gives_secret = given.contains_key("network_secret");
-    let settings = merged(&pool, given)?;
-    if settings.kind != pool.settings.kind && pool.state != PoolState::Created {
-        return Err(Error::field("kind", "can't be changed once something was installed"));
-    }
-    if settings.transport != pool.settings.transport && pool.state != PoolState::Created {
-        return Err(Error::field("transport", "can't be changed once something was installed"));
-    }
-    if settings.install_path != pool.settings.install_path && pool.state != PoolState::Created {
-        return Err(Error::field(
-            "install_path",
-            "can't be changed once something was installed; stop the pool first, or make another one",
-        ));
-    }
-    let needs_upgrade = pool.package.is_some() && (gives_secret || reaches_hosts(&pool.settings, &settings));
-    app.store.set_pool_settings(pool.id, &settings).await?;
-    if gives_secret {
-        match &settings.network_secret {
-            Some(secret) => {
-                secrets::put(app, SecretScope::Pool(pool.id), secrets::NETWORK_SECRET, secret.as_bytes()).await?;
-            }
-            None => app.store.delete_secret(SecretScope::Pool(pool.id), secrets::NETWORK_SECRET).await?,
-        }
-    }
-    app.events.publish(Some(pool.name.as_str()), Change::Pool);
+    let needs_upgrade = change_settings(app, &pool, given).await?;
     let pool = app.store.pool(pool.id).await?;
     Ok(EditedPool { summary: summary(app, viewer, pool).await?, needs_upgrade })
 }
 
+/// Checks and stores changed settings. Returns whether they reach hosts only by an upgrade.
+pub async fn change_settings(app: &App, pool: &Pool, given: Map<String, Value>) -> Result<bool, Error> {
+    let gives_secret = given.contains_key("network_secret");
+    let settings = changed(pool, given)?;
+    let needs_upgrade = pool.package.is_some() && (gives_secret || reaches_hosts(&pool.settings, &settings));
+    app.store.set_pool_settings(pool.id, &settings).await?;
+    if gives_secret {
+        let scope = SecretScope::Pool(pool.id);
+        match &settings.network_secret {
+            Some(secret) => app.secrets.put(&app.store, scope, secrets::NETWORK_SECRET, secret.as_bytes()).await?,
+            None => app.store.delete_secret(scope, secrets::NETWORK_SECRET).await?,
+        }
+    }
+    app.events.publish(Some(pool.name.as_str()), Change::Pool);
+    Ok(needs_upgrade)
+}
+
+/// The settings after the change, when they are right and may still be changed.
+fn changed(pool: &Pool, given: Map<String, Value>) -> Result<PoolSettings, Error> {
+    if given.contains_key("name") {
+        return Err(Error::field("name", "can't be changed; hosts and files are found by it"));
+    }
+    let settings = merged(pool, given)?;
+    let old = &pool.settings;
+    let fixed = [
+        ("kind", settings.kind != old.kind),
+        ("transport", settings.transport != old.transport),
+        ("install_path", settings.install_path != old.install_path),
+    ];
+    let installed = pool.state != PoolState::Created;
+    match fixed.into_iter().find(|(_, differs)| installed && *differs) {
+        Some((field, _)) => Err(Error::field(
+            field,
+            "can't be changed once something was installed; make another pool and stop this one",
+        )),
+        None => Ok(settings),
+    }
+}
+
 /// The pool's settings with these fields replaced, checked.
-pub fn merged(pool: &Pool, given: Map<String, Value>) -> Result<PoolSettings, Error> {
+fn merged(pool: &Pool, given: Map<String, Value>) -> Result<PoolSettings, Error> {
     let mut all = match serde_json::to_value(&pool.settings).map_err(Error::internal)? {
         Value::Object(all) => all,
         _ => Map::new(),

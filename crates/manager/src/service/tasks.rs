@@ -1,12 +1,19 @@
 //! Tasks: look at them, ask for them, end them.
 
-use p2ppool_model::TaskId;
-use p2ppool_model::pool::Pool;
+use p2ppool_model::action::Relation;
+use p2ppool_model::pool::{Pool, PoolState};
 use p2ppool_model::task::Task;
+use p2ppool_model::{Action, Digest, Outcome, TaskId};
+use p2ppool_store::StoreError;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use crate::accounts::Viewer;
+use crate::actions::params::DeployParams;
 use crate::app::App;
-use crate::service::Error;
+use crate::engine::{Ask, AskError};
+use crate::service::{Error, hosts, pools};
 
 /// The task and its pool, when this viewer may see that.
 pub async fn visible(app: &App, viewer: &Viewer, id: TaskId) -> Result<(Task, Pool), Error> {
@@ -21,5 +28,108 @@ pub async fn visible(app: &App, viewer: &Viewer, id: TaskId) -> Result<(Task, Po
         }
         Ok(_) => Err(Error::not_found("task", id)),
         Err(error) => Err(error),
+    }
+}
+
+/// Queues a task, or joins a waiting one that does exactly this.
+pub async fn request(
+    app: &App,
+    viewer: &Viewer,
+    pool: Pool,
+    action: Action,
+    params: impl Serialize,
+) -> Result<Task, Error> {
+    let params = serde_json::to_value(params).map_err(Error::internal)?;
+    if let Some(digest) = params.get("bundle").and_then(Value::as_str) {
+        check_bundle(app, &pool, digest).await?;
+    }
+    let ask = Ask { pool, action, params, started_by: viewer.name().to_owned() };
+    Ok(app.engine.request(ask).await?)
+}
+
+async fn check_bundle(app: &App, pool: &Pool, digest: &str) -> Result<(), Error> {
+    let digest: Digest = digest.parse().map_err(|error| Error::field("bundle", format!("{error}")))?;
+    match app.store.bundle(&digest).await {
+        Ok(bundle) if bundle.kind == pool.settings.kind => Ok(()),
+        Ok(bundle) => {
+            let (theirs, ours) = (bundle.kind.as_str(), pool.settings.kind.as_str());
+            Err(Error::field("bundle", format!("{} is for {theirs}, the pool runs {ours}", bundle.name)))
+        }
+        Err(StoreError::NotFound { .. }) => {
+            Err(Error::field("bundle", format!("there is no bundle {}; upload it first", digest.short())))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Of upgrade: what to change before hosts are brought to it.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct UpgradeParams {
+    /// The bundle to deploy; the present one by default.
+    pub bundle: Option<Digest>,
+    /// Text of a new host list; the present one by default.
+    pub hosts: Option<String>,
+    /// Settings to change.
+    #[schema(value_type = Option<p2ppool_model::pool::PoolSettings>)]
+    pub settings: Option<Map<String, Value>>,
+}
+
+/// Changes settings and hosts, then queues the upgrade that brings hosts to them. When the upgrade
+/// would be refused, nothing is changed.
+pub async fn upgrade(app: &App, viewer: &Viewer, mut pool: Pool, params: UpgradeParams) -> Result<Task, Error> {
+    if matches!(pool.state, PoolState::Created | PoolState::Uninstalling) {
+        let state = pool.state.as_str();
+        return Err(refused(format!("pool `{}` is {state}; install it first", pool.name)));
+    }
+    for other in app.store.open_tasks(Some(pool.id)).await? {
+        if Action::Upgrade.relation_to(other.action) == Relation::Refuse {
+            return Err(refused(format!("{} #{} is there; wait for its end", other.action, other.id)));
+        }
+    }
+    if let Some(digest) = &params.bundle {
+        check_bundle(app, &pool, digest.as_str()).await?;
+    }
+    if let Some(text) = &params.hosts {
+        pools::hosts_of(text)?;
+    }
+    if let Some(settings) = params.settings {
+        pools::change_settings(app, &pool, settings).await?;
+        pool = app.store.pool(pool.id).await?;
+    }
+    if let Some(text) = &params.hosts {
+        hosts::replace(app, &pool, text).await?;
+    }
+    request(app, viewer, pool, Action::Upgrade, DeployParams { bundle: params.bundle }).await
+}
+
+/// Tells a task to end. One that has ended stays as it is.
+pub async fn cancel(app: &App, viewer: &Viewer, id: TaskId) -> Result<Task, Error> {
+    changeable(app, viewer, id).await?;
+    Ok(app.engine.cancel(id, viewer.name()).await?)
+}
+
+/// Does the hosts of an ended task again that have one of these outcomes; none given: all that are not right.
+pub async fn retry(app: &App, viewer: &Viewer, id: TaskId, only: &[Outcome]) -> Result<Task, Error> {
+    changeable(app, viewer, id).await?;
+    Ok(app.engine.retry(id, only, viewer.name()).await?)
+}
+
+async fn changeable(app: &App, viewer: &Viewer, id: TaskId) -> Result<(), Error> {
+    let (_, pool) = visible(app, viewer, id).await?;
+    pools::changeable(app, viewer, pool.name.as_str()).await.map(drop)
+}
+
+fn refused(message: String) -> Error {
+    Error::Conflict { code: "refused", message }
+}
+
+impl From<AskError> for Error {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::Refused(why) => refused(why),
+            AskError::Params(why) => Self::field("params", why),
+            AskError::Store(error) => error.into(),
+        }
     }
 }

@@ -1,6 +1,9 @@
 //! One file per noun.
 
 pub(crate) mod accounts;
+pub(crate) mod actions;
+pub(crate) mod bundles;
+pub(crate) mod connect;
 pub(crate) mod events;
 pub(crate) mod exports;
 pub(crate) mod files;

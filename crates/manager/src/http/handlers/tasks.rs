@@ -1,19 +1,19 @@
 //! Tasks: what runs, what ran, and what became of each host.
 
 use axum::extract::Path;
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use p2ppool_model::pool::Pool;
 use p2ppool_model::task::{Task, TaskHost};
 use p2ppool_model::{HostId, Outcome, TaskId};
 use p2ppool_store::{TaskFilter, TaskHostFilter};
 use serde::Deserialize;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::accounts::Viewer;
 use crate::app::App;
 use crate::http::State;
-use crate::http::body::Query;
+use crate::http::body::{Json, Query};
 use crate::http::caller::Caller;
 use crate::http::error::ErrorAnswer;
 use crate::http::page::{Listed, page};
@@ -118,4 +118,32 @@ pub(crate) async fn output(
     let (task, _): (Task, Pool) = tasks::visible(&app, &caller.viewer, id).await?;
     let output = app.store.task_output(task.id, host).await?;
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], output.unwrap_or_default()))
+}
+
+/// Tells a task to end; hosts end at their next step boundary. One that has ended stays as it is.
+#[utoipa::path(post, path = "/tasks/{id}/cancel", tag = "tasks", params(("id" = i64, Path)),
+    responses((status = 200, body = Task), (status = 404, body = ErrorAnswer)))]
+pub(crate) async fn cancel(app: State, caller: Caller, Path(id): Path<TaskId>) -> Result<axum::Json<Task>, Error> {
+    let person = caller.person("cancelling a task")?;
+    Ok(axum::Json(tasks::cancel(&app, person, id).await?))
+}
+
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Retry {
+    /// Only hosts with one of these outcomes; none: all that are not right.
+    only: Vec<Outcome>,
+}
+
+/// Does the hosts of an ended task again that are not right, as a new task.
+#[utoipa::path(post, path = "/tasks/{id}/retry", tag = "tasks", params(("id" = i64, Path)), request_body = Retry,
+    responses((status = 202, body = Task), (status = 404, body = ErrorAnswer), (status = 409, body = ErrorAnswer)))]
+pub(crate) async fn retry(
+    app: State,
+    caller: Caller,
+    Path(id): Path<TaskId>,
+    Json(retry): Json<Retry>,
+) -> Result<(StatusCode, axum::Json<Task>), Error> {
+    let person = caller.person("retrying a task")?;
+    Ok((StatusCode::ACCEPTED, axum::Json(tasks::retry(&app, person, id, &retry.only).await?)))
 }

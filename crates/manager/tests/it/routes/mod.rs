@@ -1,6 +1,8 @@
 //! One file per noun.
 
 mod accounts;
+mod bundles;
+mod connect;
 mod events;
 mod exports;
 mod files;
@@ -9,3 +11,4 @@ mod keys;
 mod meta;
 mod nodes;
 mod pools;
+mod tasks;

@@ -76,7 +76,7 @@ async fn a_network_secret_is_kept_sealed_and_never_sent_back() {
     let scope = p2ppool_store::SecretScope::Pool(pool.id);
     let sealed = app.app.store.secret(scope, "network_secret").await.unwrap().unwrap();
     assert!(!sealed.windows(8).any(|w| secret.as_bytes().starts_with(w)));
-    let opened = p2ppool::service::secrets::get(&app.app, scope, "network_secret").await.unwrap().unwrap();
+    let opened = app.app.secrets.get(&app.app.store, scope, "network_secret").await.unwrap().unwrap();
     assert_eq!(opened.as_slice(), secret.as_bytes());
     app.patch("pools/x", json!({ "network_secret": null })).await.expect(200);
     assert_eq!(app.app.store.secret(scope, "network_secret").await.unwrap(), None);

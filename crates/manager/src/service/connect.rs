@@ -1,0 +1,89 @@
+//! How somebody joins a pool.
+
+use std::net::IpAddr;
+
+use p2ppool_model::host::HostSpec;
+use p2ppool_model::pool::{Pool, PoolSettings};
+use p2ppool_overlay::kind::{PoolView, kind};
+use p2ppool_store::SecretScope;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::accounts::Viewer;
+use crate::app::App;
+use crate::secrets;
+use crate::service::Error;
+
+/// Most bootstrap addresses told.
+const BOOTSTRAP_MAX: usize = 64;
+
+/// How to join a pool.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Connect {
+    /// Addresses to dial first (multiaddr without peer id).
+    pub bootstrap: Vec<String>,
+    /// Ready config files.
+    pub configs: Vec<ClientConfig>,
+    /// The pool has a network secret that the configs lack, because you may not change the pool.
+    pub secret_withheld: bool,
+}
+
+/// A ready config file.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ClientConfig {
+    /// File name.
+    pub name: String,
+    /// Media type.
+    pub media_type: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// Addresses and configs with which a node joins this pool. Only those who may change the pool get its secret.
+pub async fn connect(app: &App, viewer: &Viewer, pool: &Pool) -> Result<Connect, Error> {
+    let hosts: Vec<HostSpec> =
+        app.store.pool_hosts(pool.id).await?.into_iter().filter(|host| !host.leaving).map(|host| host.spec).collect();
+    let secret = app.secrets.get(&app.store, SecretScope::Pool(pool.id), secrets::NETWORK_SECRET).await?;
+    let told = secret.as_ref().filter(|_| viewer.may_change(pool));
+    let secret_withheld = secret.is_some() && told.is_none();
+    let network_secret = told.map(|secret| String::from_utf8_lossy(secret).into_owned());
+    let quic = secret.is_none();
+    let settings = PoolSettings { network_secret, ..pool.settings.clone() };
+    let view =
+        PoolView { name: &pool.name, settings: &settings, hosts: &hosts, operators: &[], program: None, local: None };
+    let configs = kind(pool.settings.kind).map(|kind| kind.client_configs(&view)).unwrap_or_default();
+    let configs = configs
+        .into_iter()
+        .map(|config| ClientConfig { name: config.name, media_type: config.media_type.to_owned(), text: config.text })
+        .collect();
+    let bootstrap = hosts.iter().flat_map(|host| addresses(host, &settings, quic)).take(BOOTSTRAP_MAX).collect();
+    Ok(Connect { bootstrap, configs, secret_withheld })
+}
+
+fn addresses(host: &HostSpec, settings: &PoolSettings, quic: bool) -> Vec<String> {
+    let place = match host.address.parse() {
+        Ok(IpAddr::V4(address)) => format!("/ip4/{address}"),
+        Ok(IpAddr::V6(address)) => format!("/ip6/{address}"),
+        Err(_) => format!("/dns/{}", host.address),
+    };
+    let tcp = settings.ports.tcp.map(|port| format!("{place}/tcp/{port}"));
+    let udp = settings.ports.udp.filter(|_| quic).map(|port| format!("{place}/udp/{port}/quic-v1"));
+    tcp.into_iter().chain(udp).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_address_has_its_protocol_and_a_secret_switches_quic_off() {
+        let host = |address: &str| HostSpec { address: address.into(), ..HostSpec::default() };
+        let settings = PoolSettings::default();
+        assert_eq!(
+            addresses(&host("192.0.2.1"), &settings, true),
+            ["/ip4/192.0.2.1/tcp/4650", "/ip4/192.0.2.1/udp/4650/quic-v1"]
+        );
+        assert_eq!(addresses(&host("2001:db8::1"), &settings, false), ["/ip6/2001:db8::1/tcp/4650"]);
+        assert_eq!(addresses(&host("a.example"), &settings, false), ["/dns/a.example/tcp/4650"]);
+    }
+}
