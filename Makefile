@@ -101,12 +101,13 @@ test: setup
 	@$(if $(E2E),$(TALLY) run e2e playwright $(PART) test-e2e)
 	@$(TALLY) end
 
+# Ignored tests need what `make` has built (P2PNODE_BIN); those named long_… take minutes.
 test-rust:
 ifneq ($(NEXTEST),)
-	$(CARGO) nextest run --locked --workspace --no-fail-fast
+	$(CARGO) nextest run --locked --workspace --no-fail-fast --run-ignored all -E 'not test(/(^|::)long_/)'
 	$(CARGO) test --locked --workspace --doc --no-fail-fast
 else
-	$(CARGO) test --locked --workspace --no-fail-fast
+	$(CARGO) test --locked --workspace --no-fail-fast -- --include-ignored --skip long_
 endif
 
 test-scripts:
@@ -126,7 +127,7 @@ test-e2e: debug e2e/node_modules/.package-lock.json
 
 test-long: setup debug
 	$(call say,Running the tests that take minutes)
-	$(CARGO) test --locked --workspace --no-fail-fast -- --ignored
+	$(CARGO) test --locked --workspace --no-fail-fast -- --ignored long_
 
 # ---------------------------------------------------------------- checking
 
@@ -140,8 +141,9 @@ lint-rust: node
 lint-shell:
 	shellcheck .ci/run .ci/setup .ci/tally .ci/tally-test $(SCRIPTS)
 
-lint-web: web/node_modules/.package-lock.json
+lint-web: web/node_modules/.package-lock.json $(if $(E2E),e2e/node_modules/.package-lock.json)
 	cd web && npm run check
+	$(if $(E2E),cd e2e && npm run check)
 
 # ---------------------------------------------------------------- measuring
 
