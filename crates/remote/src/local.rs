@@ -85,15 +85,17 @@ async fn reap(
     exit: oneshot::Sender<Exit>,
     reaped: oneshot::Sender<()>,
 ) {
+    let mut group = Group(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw));
     let status = tokio::select! {
         status = child.wait() => status,
         message = abort.recv() => {
             if message.is_some() {
-                kill_group(&child);
+                group.kill();
             }
             child.wait().await
         }
     };
+    group.0 = None;
     let _ = exit.send(match status {
         Ok(status) => exit_of(status),
         Err(e) => Exit::Missing(format!("wait for `sh`: {e}")),
@@ -101,10 +103,22 @@ async fn reap(
     let _ = reaped.send(());
 }
 
-fn kill_group(child: &Child) {
-    let Some(pid) = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) else { return };
-    if let Err(error) = kill_process_group(pid, Signal::KILL) {
-        tracing::debug!(%error, pid = pid.as_raw_nonzero(), "the process group had ended");
+/// The process group of a child that wasn't reaped yet. Killed when it is dropped: a runtime that
+/// shuts down drops its tasks.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn kill(&mut self) {
+        let Some(pid) = self.0.take() else { return };
+        if let Err(error) = kill_process_group(pid, Signal::KILL) {
+            tracing::debug!(%error, pid = pid.as_raw_nonzero(), "the process group had ended");
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.kill();
     }
 }
 

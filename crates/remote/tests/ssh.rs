@@ -312,4 +312,5 @@ async fn a_late_command_is_ended_on_the_host() {
     let target = sshd.target(0);
     let error = exec(&Ssh::default(), &target, "sleep 600", &Deadlines::default(), Duration::from_millis(300)).await;
     assert_eq!(error.unwrap_err().cause, Cause::StepTimeout);
+    until("the command has ended", || sshd.processes().is_empty()).await;
 }

@@ -109,7 +109,7 @@ impl HostSession {
                 session.broken = false;
                 Ok(session)
             }
-            Ok(Err(error)) => Err(session.with_presented(error)),
+            Ok(Err(error)) => Err(session.given_up(error).await),
             Err(_) => {
                 let message = format!(
                     "start the host script on {}: no hello within {} s; its login shell may hang in a start-up file{}",
@@ -117,7 +117,7 @@ impl HostSession {
                     deadlines.hello.as_secs(),
                     session.output_end()
                 );
-                Err(session.with_presented(HostError::new(Cause::NoHostScript, Step::Connect, message)))
+                Err(session.given_up(HostError::new(Cause::NoHostScript, Step::Connect, message)).await)
             }
         }
     }
@@ -381,8 +381,10 @@ impl HostSession {
         if end.is_empty() { end } else { format!("; remote output: {end}") }
     }
 
-    fn with_presented(&self, mut error: HostError) -> HostError {
+    /// Ends what was started; the host key that was seen stays known.
+    async fn given_up(self, mut error: HostError) -> HostError {
         error.presented = self.first_contact.clone().map(Box::new);
+        self.abort().await;
         error
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use p2ppool_model::{Cause, Step};
 use russh::client::{Handle, Msg};
-use russh::{Channel, ChannelMsg, ChannelReadHalf, Disconnect};
+use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Disconnect, Sig};
 use tokio::io::AsyncWrite;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, Sleep};
@@ -86,15 +86,23 @@ impl Connection {
             stderr: shared.output.clone(),
             exit,
             first_contact,
-            control: Control::new(move |ending| Box::pin(self.end(ending))),
+            control: Control::new(move |ending| Box::pin(self.end(write, ending))),
         }
     }
 
-    async fn end(self, ending: Ending) {
-        if let Ending::Abort(Some(pid)) = ending
-            && tokio::time::timeout(KILL, kill(&self.handle, pid)).await.is_err()
-        {
-            tracing::warn!(pid, "a command may still run: the connection did not carry its end in time");
+    async fn end(self, command: ChannelWriteHalf<Msg>, ending: Ending) {
+        let kill = async {
+            if ending == Ending::Abort(None) {
+                // OpenSSH since 7.9 passes it on, unless the user is root
+                let _ = command.signal(Sig::KILL).await;
+            }
+            if let Ending::Abort(pid) = ending {
+                kill(&self.handle, pid).await;
+            }
+        };
+        let ended = tokio::time::timeout(KILL, kill).await.is_ok();
+        if !ended {
+            tracing::warn!(?ending, "a command may still run: the connection did not carry its end in time");
         }
         self.leave().await;
     }
@@ -128,17 +136,16 @@ async fn accepted(channel: &mut Channel<Msg>) -> bool {
 }
 
 /// Ends the process group of a command by a short second one: closing a channel leaves what it ran
-/// alive, and old servers ignore signals.
-async fn kill(handle: &Handle<Client>, pid: u32) {
-    if handle.is_closed() || pid < 2 {
+/// alive. A command that never told its process id is found as the other child of this connection's
+/// sshd. TERM lets a script clean up; a group that ignores it for two seconds is killed.
+async fn kill(handle: &Handle<Client>, pid: Option<u32>) {
+    // 0 and 1 are no process groups of ours, whatever a host says
+    if handle.is_closed() || pid.is_some_and(|pid| pid < 2) {
         return;
     }
     let Ok(mut channel) = handle.channel_open_session().await else { return };
-    // TERM lets the script clean up; a group that ignores it is killed
-    let command = format!(
-        "exec sh -c 'kill -s TERM -- -{pid} || exit 0; n=0; while [ $n -lt 20 ]; do kill -s 0 -- -{pid} || exit 0; \
-         n=$((n + 1)); sleep 0.1 || exit 0; done; kill -s KILL -- -{pid}' </dev/null >/dev/null 2>&1"
-    );
+    let groups = pid.map(|pid| pid.to_string()).unwrap_or_default();
+    let command = format!("exec sh -c '{KILL_GROUPS}' sh \"{groups}\" </dev/null >/dev/null 2>&1");
     if channel.exec(false, command).await.is_err() {
         return;
     }
@@ -148,6 +155,27 @@ async fn kill(handle: &Handle<Client>, pid: u32) {
         }
     }
 }
+
+const KILL_GROUPS: &str = r#"
+groups=$1
+[ -n "$groups" ] || for file in /proc/[0-9]*/stat; do
+    read -r stat <"$file" || continue
+    pid=${file#/proc/}
+    pid=${pid%/stat}
+    set -- ${stat##*) }
+    [ "$2" != "$PPID" ] || [ "$pid" = $$ ] || groups="$groups $pid"
+done
+for group in $groups; do kill -s TERM -- -$group; done
+looks=0
+while [ $looks -lt 20 ]; do
+    alive=
+    for group in $groups; do kill -s 0 -- -$group && alive=yes; done
+    [ -n "$alive" ] || exit 0
+    looks=$((looks + 1))
+    sleep 0.1 || exit 0
+done
+for group in $groups; do kill -s KILL -- -$group; done
+"#;
 
 /// Moves what the command writes to whoever reads it. It goes on when nobody does any more: a
 /// channel that isn't drained blocks its whole connection.
