@@ -20,6 +20,8 @@ pub use answers::{
 };
 pub use lines::LINE_MAX;
 pub use script::HOST_SCRIPT;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use script::script_bytes;
 
 use std::time::Duration;
 
@@ -102,7 +104,7 @@ impl HostSession {
             first_contact: pipe.first_contact,
             broken: true,
         };
-        match timeout(deadlines.hello, session.read_hello()).await {
+        match timeout(deadlines.hello, session.greet(script)).await {
             Ok(Ok(hello)) => {
                 session.control.started(hello.pid);
                 session.hello = hello;
@@ -176,6 +178,15 @@ impl HostSession {
     /// Ends the script on the host now, at whatever it is.
     pub async fn abort(self) {
         self.control.abort().await;
+    }
+
+    /// Sends the script and waits for its hello.
+    async fn greet(&mut self, script: &str) -> Result<Hello, HostError> {
+        let sent = self.stdin.write_all(script.as_bytes()).await.is_ok() && self.stdin.flush().await.is_ok();
+        if !sent {
+            tracing::debug!(host = %self.host, "the shell took no script; its output tells why");
+        }
+        self.read_hello().await
     }
 
     async fn read_hello(&mut self) -> Result<Hello, HostError> {

@@ -10,6 +10,7 @@ use p2ppool_model::{Cause, Digest, Step};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream};
 
+use crate::session::script_bytes;
 use crate::{Control, Exit, ExitWait, HostError, OutputTail, Pipe, Target, Transport};
 
 /// Bytes between a session and its fake host, each way.
@@ -109,7 +110,7 @@ impl Fake {
 
 #[async_trait]
 impl Transport for Fake {
-    async fn open(&self, target: &Target, _command: &str, connect: Duration) -> Result<Pipe, HostError> {
+    async fn open(&self, target: &Target, command: &str, connect: Duration) -> Result<Pipe, HostError> {
         let host = (self.behaviour)(target);
         let failed = |cause: Cause| {
             let message = format!("connect to {}: {}", target.display(), cause.as_str());
@@ -125,10 +126,12 @@ impl Transport for Fake {
         let (host_out, stdout) = tokio::io::duplex(PIPE_BYTES);
         let (exit_sender, exit) = ExitWait::new();
         let state = self.state_of(&target.address, target.port);
+        let script_bytes = script_bytes(command);
         let count = OpenCount::new(&self.open, &self.most);
         let serving = tokio::spawn(async move {
             let _count = count;
-            let served = Server { host, state, input: BufReader::new(host_in), output: host_out }.serve().await;
+            let served =
+                Server { host, script_bytes, state, input: BufReader::new(host_in), output: host_out }.serve().await;
             let _ = exit_sender.send(served);
         });
         let abort = serving.abort_handle();
@@ -166,6 +169,7 @@ impl Drop for OpenCount {
 
 struct Server {
     host: FakeHost,
+    script_bytes: usize,
     state: Arc<Mutex<FakeState>>,
     input: BufReader<DuplexStream>,
     output: DuplexStream,
@@ -180,6 +184,8 @@ impl Server {
     }
 
     async fn requests(&mut self) -> std::io::Result<Exit> {
+        let mut script = (&mut self.input).take(self.script_bytes as u64);
+        tokio::io::copy(&mut script, &mut tokio::io::sink()).await?;
         // as the script prints it: the name first
         self.output.write_all(HELLO.as_bytes()).await?;
         let mut line = String::new();
