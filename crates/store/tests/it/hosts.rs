@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use p2ppool_model::host::{Host, HostKnown, HostSpec, Location};
+use p2ppool_model::host_list::HOSTS_MAX;
 use p2ppool_model::{Digest, HostId, Time};
 use p2ppool_store::{HostCounts, HostFilter, HostSort, HostsSet, Learnt, Order, Page, Store, StoreError, testing};
 use proptest::prelude::*;
@@ -115,6 +116,8 @@ async fn thousands_of_hosts_are_written_in_parts(store: Store) {
     let pool = pool(&store, "big").await.id;
     let spec = |i| HostSpec { address: format!("node{i}"), ..HostSpec::default() };
     let list: Vec<HostSpec> = (0..HOSTS).map(spec).collect();
+    let too_many: Vec<HostSpec> = (0..=HOSTS_MAX).map(spec).collect();
+    assert!(matches!(store.set_hosts(pool, &too_many).await, Err(StoreError::Conflict { .. })));
     assert_eq!(store.set_hosts(pool, &list).await.unwrap().added, HOSTS as u64);
     let hosts = store.pool_hosts(pool).await.unwrap();
     assert!(hosts.iter().zip(&list).all(|(host, spec)| host.spec == *spec), "in the order of the list");
