@@ -9,7 +9,8 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::clean;
-use super::frontier::{Frontier, FrontierLimits, NodeIndex, Rules, Took};
+use super::entry::{NodeIndex, Rules};
+use super::frontier::{Frontier, FrontierLimits, Took};
 use super::{
     Answer, Candidate, CrawlEnd, CrawlProgress, CrawlReport, CrawlSettings, NamedBy, Probe, ProbeError, Stage,
 };

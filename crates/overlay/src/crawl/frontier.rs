@@ -6,7 +6,7 @@
 //!      │                   ▲  ▲                  │ failed
 //!      │ no address        │  └── wake ── Waiting◄┤ an attempt is left
 //!      ▼                   │                     ▼
-//!   NoAddress ─────────────┘ an address        Failed
+//!   NoAddress ─────────────┘ an address        Failed ──► NoAddress, when a new address is named
 //! ```
 //! A seed has no overlay address until it answers; when it turns out to be a node that is known
 //! already, the two entries are merged.
@@ -16,25 +16,17 @@ use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use p2ppool_model::consistency::Key;
-use p2ppool_model::snapshot::{ADDRESSES_MAX, NEIGHBOURS_MAX, Node};
+use p2ppool_model::snapshot::{NEIGHBOURS_MAX, Node};
 
+use super::entry::{Entries, Entry, NodeIndex, Rules, State};
 use super::{Answer, Candidate, NamedBy, Neighbour, ProbeError, Stage};
 
 /// Most neighbours taken from one answer: a full table of a large overlay has some hundred.
-pub(super) const NEIGHBOURS_PER_ANSWER_MAX: usize = 2_048;
-/// Most addresses of one node taken from one source, so that no source fills all places of another node.
-const ADDRESSES_PER_SOURCE_MAX: usize = 8;
-/// Longest transport address, in bytes; a relayed QUIC address with two peer ids has about 200.
-pub(super) const ADDRESS_BYTES_MAX: usize = 256;
+const NEIGHBOURS_PER_ANSWER_MAX: usize = 2_048;
 /// How long a node waits for the seed with the same address to answer.
 const SEED_FIRST: Duration = Duration::from_millis(250);
 /// Longest overlay address, in bytes.
 const PEER_BYTES_MAX: usize = 128;
-
-/// Position of a node in the frontier.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct NodeIndex(u32);
 
 /// Bounds of the frontier.
 #[derive(Clone, Copy, Debug)]
@@ -45,40 +37,11 @@ pub(super) struct FrontierLimits {
     pub(super) dial_deadline: Duration,
 }
 
-/// What an overlay kind says about addresses.
-pub(super) trait Rules {
-    /// May it be dialled?
-    fn may_dial(&self, address: &str, named_by: NamedBy) -> bool;
-    /// Its key, when it is an overlay address.
-    fn key(&self, peer: &str) -> Option<Key>;
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
-    NoAddress,
-    Queued,
-    Waiting,
-    InFlight,
-    Answered,
-    Failed,
-    Merged,
-}
-
-/// Everything known of one node.
-#[derive(Debug)]
-pub(super) struct Entry {
-    /// `None`: a seed that did not answer yet.
-    pub(super) peer: Option<Arc<str>>,
-    pub(super) key: Key,
-    /// With whether it may be dialled.
-    pub(super) addresses: Vec<(Box<str>, bool)>,
-    pub(super) state: State,
-    pub(super) attempts: u32,
-    dial_spent: Duration,
-    pub(super) node: Option<Box<Node>>,
-    /// Nearest first.
-    pub(super) neighbours: Box<[NodeIndex]>,
-    pub(super) error: Option<Box<ProbeError>>,
+/// How long something took, and when it ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Took {
+    pub(super) took: Duration,
+    pub(super) now: Duration,
 }
 
 /// The nodes of a crawl and where each is on its way.
@@ -133,6 +96,7 @@ impl Frontier {
         };
         let addresses: Vec<&str> = neighbour.addresses.iter().map(String::as_str).collect();
         if self.nodes[index.at()].add_addresses(&addresses, NamedBy::Node, rules) {
+            self.give_another_chance(index);
             self.queue_if_dialable(index, now);
         }
         Some(index)
@@ -278,11 +242,22 @@ impl Frontier {
         Some(index)
     }
 
+    /// A node that could not be reached has a new address, and attempts and time left.
+    fn give_another_chance(&mut self, index: NodeIndex) {
+        let entry = &mut self.nodes[index.at()];
+        let unreached = entry.error.as_ref().is_some_and(|error| error.stage != Stage::Ask);
+        let left = entry.attempts < self.limits.attempts && entry.dial_spent < self.limits.dial_deadline;
+        if entry.state == State::Failed && unreached && left {
+            entry.state = State::NoAddress;
+            self.failed -= 1;
+        }
+    }
+
     /// A node under the address of a seed that is about to answer is probably that seed: it waits a
     /// little, so that it isn't asked twice.
     fn queue_if_dialable(&mut self, index: NodeIndex, now: Duration) {
         let entry = &self.nodes[index.at()];
-        if entry.state != State::NoAddress || !entry.addresses.iter().any(|(_, may_dial)| *may_dial) {
+        if entry.state != State::NoAddress || !entry.has_address() {
             return;
         }
         let seeds = entry.addresses.iter().filter_map(|(address, _)| self.seeds.get(address));
@@ -360,80 +335,6 @@ impl Frontier {
         if self.nodes[home.at()].add_addresses(&addresses, NamedBy::Owner, rules) {
             self.queue_if_dialable(home, now);
         }
-    }
-}
-
-impl Entry {
-    fn new(peer: Option<Arc<str>>, key: Key) -> Self {
-        Self {
-            peer,
-            key,
-            addresses: Vec::new(),
-            state: State::NoAddress,
-            attempts: 0,
-            dial_spent: Duration::ZERO,
-            node: None,
-            neighbours: Box::default(),
-            error: None,
-        }
-    }
-
-    fn is_open_seed(&self) -> bool {
-        self.peer.is_none() && matches!(self.state, State::Queued | State::Waiting | State::InFlight)
-    }
-
-    fn candidate(&self, dial_deadline: Duration) -> Candidate {
-        Candidate {
-            dial_deadline: dial_deadline.saturating_sub(self.dial_spent),
-            peer: self.peer.as_deref().map(str::to_owned),
-            addresses: self.addresses.iter().filter(|(_, may_dial)| *may_dial).map(|(a, _)| a.to_string()).collect(),
-        }
-    }
-
-    /// Adds what is new; an address that may be dialled takes the place of one that may not.
-    fn add_addresses(&mut self, addresses: &[&str], named_by: NamedBy, rules: &impl Rules) -> bool {
-        let mut added = false;
-        for address in addresses.iter().take(ADDRESSES_PER_SOURCE_MAX) {
-            if address.len() > ADDRESS_BYTES_MAX || self.addresses.iter().any(|(known, _)| **known == **address) {
-                continue;
-            }
-            let may_dial = rules.may_dial(address, named_by);
-            if self.addresses.len() < ADDRESSES_MAX {
-                self.addresses.push(((*address).into(), may_dial));
-                added = true;
-            } else if let Some(place) = self.addresses.iter_mut().find(|(_, dialable)| may_dial && !dialable) {
-                *place = ((*address).into(), true);
-                added = true;
-            }
-        }
-        added
-    }
-}
-
-/// How long something took, and when it ended.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Took {
-    pub(super) took: Duration,
-    pub(super) now: Duration,
-}
-
-/// The entries of a finished frontier.
-#[derive(Debug, Default)]
-pub(super) struct Entries(Vec<Entry>);
-
-impl Entries {
-    pub(super) fn iter(&self) -> std::slice::Iter<'_, Entry> {
-        self.0.iter()
-    }
-
-    pub(super) fn get(&self, index: NodeIndex) -> &Entry {
-        &self.0[index.at()]
-    }
-}
-
-impl NodeIndex {
-    fn at(self) -> usize {
-        self.0 as usize
     }
 }
 

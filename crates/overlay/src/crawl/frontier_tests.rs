@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use p2ppool_model::snapshot::NodeDetails;
+use p2ppool_model::consistency::Key;
+use p2ppool_model::snapshot::{ADDRESSES_MAX, NodeDetails};
 use proptest::prelude::*;
 
 use super::*;
@@ -116,6 +117,21 @@ fn a_node_that_used_up_the_dial_deadline_is_not_tried_again() {
     let second = Duration::from_secs(1);
     frontier.failed(index, refused(true), Took { took: second, now: second }, &AnyRules);
     assert!(frontier.is_finished());
+}
+
+#[test]
+fn a_new_address_gives_an_unreached_node_another_chance() {
+    let mut frontier = Frontier::new(LIMITS);
+    frontier.learn(&peer(1), NOW, &AnyRules);
+    let (index, _) = frontier.next().unwrap();
+    frontier.failed(index, refused(false), after_1_ms(NOW), &AnyRules);
+    frontier.learn(&peer(1), NOW, &AnyRules);
+    assert!(frontier.is_finished(), "nothing new");
+    frontier.learn(&Neighbour { addresses: vec!["new".into()], ..peer(1) }, NOW, &AnyRules);
+    let (index, candidate) = frontier.next().unwrap();
+    assert_eq!(candidate.addresses, ["a1", "new"]);
+    frontier.answered(index, answer(1, &[]), NOW, &AnyRules);
+    assert_eq!((frontier.known(), frontier.done(), frontier.answering()), (1, 1, 1));
 }
 
 #[test]

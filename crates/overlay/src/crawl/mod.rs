@@ -5,6 +5,7 @@
 
 mod clean;
 mod engine;
+mod entry;
 mod frontier;
 mod probe;
 mod report;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use p2ppool_model::consistency::{Key, SortedKeys, share_known};
 use p2ppool_model::snapshot::{Node, NodeDetails, NodeStatus};
 
-use super::frontier::{ADDRESS_BYTES_MAX, Entries, Entry, Frontier, State};
+use super::entry::{ADDRESS_BYTES_MAX, Entries, Entry, State};
+use super::frontier::Frontier;
 use super::text::printable;
 use super::{CrawlEnd, Probe, ProbeError, Stage};
 
