@@ -1,8 +1,9 @@
 //! Measures the crawl on real libp2p nodes that `overlay_host` processes host, and on a simulated overlay.
 //!
-//! `crawl_bench real NODES PROCESSES PER_SECOND` or `crawl_bench simulated NODES DEAD_PERCENT`. Prints one
-//! line of JSON per measurement. CPU is this process's own, so nodes per second and crawler core
-//! is what one core would do if the hosts ran elsewhere.
+//! `crawl_bench --nodes NODES [--processes 2] [--per-second 25]` or
+//! `crawl_bench --simulated NODES [--dead PERCENT]`. Every crawl is told on standard error, the result is one line
+//! of JSON. CPU is this process's own, so nodes per second and core is what one core would
+//! do if the hosts ran elsewhere.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -12,6 +13,7 @@ use p2ppool_model::pool::PoolSettings;
 use p2ppool_overlay::ProbeSettings;
 use p2ppool_overlay::crawl::{self, CrawlReport, CrawlSettings, Probe};
 use p2ppool_overlay::testing::simulated::SimulatedOverlay;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 type Failure = Box<dyn std::error::Error>;
@@ -25,16 +27,28 @@ const TICKS_PER_S: f64 = 100.0;
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match arguments.as_slice() {
-        ["real", nodes, processes, per_second] => real(nodes.parse()?, processes.parse()?, per_second).await,
-        ["simulated", nodes, dead_percent] => simulated(nodes.parse()?, dead_percent.parse()?).await,
-        _ => Err("usage: crawl_bench real NODES PROCESSES PER_SECOND | simulated NODES DEAD_PERCENT".into()),
+    let result = match (option("--nodes")?, option("--simulated")?) {
+        (Some(nodes), None) => {
+            real(nodes, option("--processes")?.unwrap_or(2), option("--per-second")?.unwrap_or(25)).await?
+        }
+        (None, Some(nodes)) => simulated(nodes, option("--dead")?.unwrap_or(30)).await?,
+        _ => return Err("usage: crawl_bench --nodes NODES | --simulated NODES".into()),
+    };
+    println!("{result}");
+    Ok(())
+}
+
+/// The number after `name` on the command line.
+fn option(name: &str) -> Result<Option<usize>, Failure> {
+    let mut arguments = std::env::args().skip_while(|argument| argument != name);
+    match (arguments.next(), arguments.next()) {
+        (None, _) => Ok(None),
+        (Some(_), Some(value)) => Ok(Some(value.parse().map_err(|error| format!("{name} {value}: {error}"))?)),
+        (Some(_), None) => Err(format!("{name} needs a number").into()),
     }
 }
 
-async fn real(nodes: usize, processes: usize, per_second: &str) -> Result<(), Failure> {
+async fn real(nodes: usize, processes: usize, per_second: usize) -> Result<Value, Failure> {
     let mut hosts = hosts(nodes, processes, per_second)?;
     let folder = tempfile::tempdir()?;
     let settings = CrawlSettings::default();
@@ -44,37 +58,41 @@ async fn real(nodes: usize, processes: usize, per_second: &str) -> Result<(), Fa
         dial_deadline: settings.dial_deadline,
     })?;
     let seeds: Vec<String> = hosts[0].addresses.iter().take(3).cloned().collect();
-    settle(&*probe, &seeds, &settings, nodes).await?;
+    let there = hosts.iter().map(|host| host.addresses.len()).sum();
+    settle(&*probe, &seeds, &settings, there).await?;
     let whole = measure("all alive", &*probe, &seeds, &settings).await?;
     for host in &mut hosts {
-        host.end(nodes / processes / 10)?;
+        host.end(host.addresses.len() / 10)?;
     }
     let rest = measure("10 % dead", &*probe, &seeds, &settings).await?;
-    println!(
-        "{{\"measured\":\"10 % dead add\",\"seconds\":{:.3},\"dial_deadline_s\":{}}}",
-        rest - whole,
-        settings.dial_deadline.as_secs_f64()
-    );
-    Ok(())
+    Ok(json!({
+        "nodes": whole.nodes,
+        "consistency": whole.consistency,
+        "seconds": whole.seconds,
+        "nodes_per_s": whole.nodes / whole.seconds,
+        "cpu_ms_per_node": whole.cpu_s * 1_000.0 / whole.nodes,
+        "nodes_per_core_s": whole.nodes / whole.cpu_s,
+        "dead_extra_s": (rest.seconds - whole.seconds).max(0.0),
+        "dial_deadline_s": settings.dial_deadline.as_secs_f64(),
+        "peak_mib": peak_mib()?,
+    }))
 }
 
-async fn simulated(nodes: usize, dead_percent: usize) -> Result<(), Failure> {
-    let settings = CrawlSettings { nodes_max: nodes, crawl_deadline: Duration::from_secs(600), ..Default::default() };
+async fn simulated(nodes: usize, dead_percent: usize) -> Result<Value, Failure> {
+    let settings = CrawlSettings { nodes_max: nodes, ..CrawlSettings::default() };
     let overlay = SimulatedOverlay::new(nodes, dead_percent, Duration::from_millis(200));
-    let before = memory()?;
+    let before = peak_mib()?;
     let report = run(&overlay, &[SimulatedOverlay::address(99)], &settings).await;
     let neighbours: usize = report.nodes().map(|node| node.neighbours.len()).sum();
-    println!(
-        "{{\"measured\":\"simulated\",\"nodes\":{},\"answering\":{},\"neighbours\":{neighbours},\"seconds\":{:.1},\
-         \"consistency\":{:?},\"cpu_s\":{:.1},\"overlay_mib\":{before},\"peak_mib\":{}}}",
-        report.len(),
-        report.answering(),
-        report.duration.as_secs_f64(),
-        report.consistency(),
-        cpu_s()?,
-        memory()?
-    );
-    Ok(())
+    Ok(json!({
+        "nodes": report.len(),
+        "answering": report.answering(),
+        "neighbours": neighbours,
+        "consistency": report.consistency(),
+        "seconds": report.duration.as_secs_f64(),
+        "overlay_mib": before,
+        "peak_mib": peak_mib()?,
+    }))
 }
 
 /// Crawls until everybody answers and knows its closest peers.
@@ -93,29 +111,41 @@ async fn settle(probe: &dyn Probe, seeds: &[String], settings: &CrawlSettings, n
     }
 }
 
-/// The median duration of some crawls, in seconds.
-async fn measure(what: &str, probe: &dyn Probe, seeds: &[String], settings: &CrawlSettings) -> Result<f64, Failure> {
-    let mut seconds = Vec::new();
+/// The medians of some crawls.
+struct Measured {
+    nodes: f64,
+    seconds: f64,
+    cpu_s: f64,
+    consistency: f64,
+}
+
+async fn measure(
+    what: &str,
+    probe: &dyn Probe,
+    seeds: &[String],
+    settings: &CrawlSettings,
+) -> Result<Measured, Failure> {
+    let mut all = Vec::new();
     for _ in 0..RUNS {
-        let cpu = cpu_s()?;
+        let cpu_before = cpu_s()?;
         let report = run(probe, seeds, settings).await;
-        let cpu = cpu_s()? - cpu;
-        let (nodes, took) = (report.answering() as f64, report.duration.as_secs_f64());
-        println!(
-            "{{\"measured\":\"{what}\",\"nodes\":{},\"answering\":{nodes},\"seconds\":{took:.3},\
-             \"nodes_per_s\":{:.0},\"cpu_ms_per_node\":{:.3},\"nodes_per_s_and_core\":{:.0},\
-             \"consistency\":{:.4},\"peak_mib\":{}}}",
-            report.len(),
-            nodes / took,
-            cpu * 1_000.0 / nodes,
-            nodes / cpu,
-            report.consistency().unwrap_or_default(),
-            memory()?
+        let measured = Measured {
+            nodes: report.answering() as f64,
+            seconds: report.duration.as_secs_f64(),
+            cpu_s: cpu_s()? - cpu_before,
+            consistency: report.consistency().unwrap_or_default(),
+        };
+        let Measured { nodes, seconds, cpu_s, consistency } = &measured;
+        eprintln!(
+            "{what}: {nodes} of {} answer, {seconds:.2} s, {cpu_s:.2} s CPU, consistency {consistency:.4}",
+            report.len()
         );
-        seconds.push(took);
+        all.push(measured);
     }
-    seconds.sort_by(f64::total_cmp);
-    Ok(seconds[RUNS / 2])
+    all.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
+    let seconds = all[RUNS / 2].seconds;
+    all.sort_by(|a, b| a.cpu_s.total_cmp(&b.cpu_s));
+    Ok(Measured { seconds, ..all.swap_remove(RUNS / 2) })
 }
 
 async fn run(probe: &dyn Probe, seeds: &[String], settings: &CrawlSettings) -> CrawlReport {
@@ -145,13 +175,14 @@ impl Drop for Host {
     }
 }
 
-fn hosts(nodes: usize, processes: usize, per_second: &str) -> Result<Vec<Host>, Failure> {
+fn hosts(nodes: usize, processes: usize, per_second: usize) -> Result<Vec<Host>, Failure> {
     let program = std::env::current_exe()?.with_file_name("overlay_host");
     let mut hosts: Vec<Host> = Vec::new();
     for number in 0..processes {
         let bootstrap: Vec<String> = hosts.first().map(|host| host.addresses[..8].to_vec()).unwrap_or_default();
         let mut process = Command::new(&program)
-            .args([&(nodes / processes).to_string(), &format!("127.{}.0.0", 40 + number), "4650", per_second])
+            .args([(nodes / processes).to_string(), format!("127.{}.0.0", 40 + number)])
+            .args(["4650".to_owned(), per_second.to_string()])
             .args(bootstrap)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -179,7 +210,7 @@ fn cpu_s() -> Result<f64, Failure> {
 }
 
 /// Peak resident memory of this process, MiB.
-fn memory() -> Result<u64, Failure> {
+fn peak_mib() -> Result<u64, Failure> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM")?;
     Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? / 1024)
