@@ -2,7 +2,7 @@
 //!
 //! It is installed by the very same host script as any host, through the `local` transport, under
 //! `private/<pool>/local`. Its ports are its own, because the local nodes of several pools share
-//! this machine; so its package is, too. That it can't run here (a bundle for another machine
+//! this machine. That it can't run here (a bundle for another machine
 //! architecture, say) hinders nothing: a crawl can begin at any host.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
@@ -90,15 +90,14 @@ fn free_ports(wanted: Ports) -> std::io::Result<Ports> {
 pub(crate) async fn bring(run: &Run, prepared: &Prepared, bundle: &Bundle, up: bool) -> LocalState {
     let context = &run.context;
     let attempt = async {
-        // the same pool with the local node's ports
-        let mut pool = prepared.pool.clone();
-        pool.settings.ports = prepared.local().ports;
-        let own = Prepared::of(context, &pool, bundle).await.map_err(|error| error.to_string())?;
+        // the hosts' own package, whose bootstrap addresses have the hosts' ports; the local node's
+        // ports are in the files that only it has
+        let own = Prepared::of(context, &prepared.pool, bundle).await.map_err(|error| error.to_string())?;
         let digest = own.package.digest.clone();
         let goal = if up { Goal::Running(digest) } else { Goal::Installed(digest) };
         let files = own.host_files(&own.local().host);
         let step = LocalStep { goal: &goal, package: Some(&own.package), files: &files };
-        visit(context, &pool, step).await.map_err(|error| error.to_string())
+        visit(context, &own.pool, step).await.map_err(|error| error.to_string())
     };
     match tokio::time::timeout(DEADLINE, attempt).await {
         Ok(Ok(status)) => told(&status),
