@@ -1,5 +1,6 @@
 //! `p2ppool nodes` and `p2ppool stats`.
 
+use p2ppool_model::PoolName;
 use p2ppool_model::snapshot::{Node, Snapshot};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -8,7 +9,6 @@ use super::args::{NodesArgs, StatsArgs};
 use super::client::Client;
 use super::error::CliError;
 use super::output::{Output, bytes, known, percent, table};
-use super::task::Page;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct NodePage {
@@ -16,6 +16,13 @@ struct NodePage {
     total: u64,
     items: Vec<Node>,
     missing: Vec<Value>,
+}
+
+/// Some snapshots.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct SnapshotPage {
+    /// Newest first.
+    pub(super) items: Vec<Snapshot>,
 }
 
 pub(super) async fn nodes(args: NodesArgs, client: &Client, output: Output) -> Result<(), CliError> {
@@ -53,7 +60,7 @@ pub(super) async fn stats(args: StatsArgs, client: &Client, output: Output) -> R
     if args.csv {
         return output.line(&client.get_text(&format!("pools/{}/stats.csv", args.pool)).await?);
     }
-    let page: Page<Snapshot> = client.get(&format!("pools/{}/snapshots?limit={}", args.pool, args.limit)).await?;
+    let page = snapshots(&args.pool, args.limit, client).await?;
     output.show(&page, || {
         let rows = page.items.iter().map(|snapshot| {
             let totals = &snapshot.totals;
@@ -82,6 +89,11 @@ pub(super) async fn stats(args: StatsArgs, client: &Client, output: Output) -> R
         ];
         table(&head, &head[1..8], rows)
     })
+}
+
+/// The newest snapshots, newest first.
+pub(super) async fn snapshots(pool: &PoolName, limit: u32, client: &Client) -> Result<SnapshotPage, CliError> {
+    client.get(&format!("pools/{pool}/snapshots?limit={limit}")).await
 }
 
 fn node_query(args: &NodesArgs) -> String {

@@ -4,10 +4,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use p2ppool_model::TaskId;
 use p2ppool_model::event::Change;
 use p2ppool_model::outcome::Outcome;
-use p2ppool_model::task::{Task, TaskState};
+use p2ppool_model::task::{Counts, Task, TaskState};
+use p2ppool_model::{Action, TaskId};
 
 use super::client::{Client, Events};
 use super::error::CliError;
@@ -18,7 +18,7 @@ const REREAD: Duration = Duration::from_secs(5);
 
 /// Follows a task to its end and prints it.
 pub(super) async fn follow(task: &Task, client: &Client, output: Output) -> Result<ExitCode, CliError> {
-    let ended = until_end(task.id, &task.pool_name, client).await?;
+    let ended = until_end(task, client).await?;
     output.show(&ended, || summary(&ended))?;
     Ok(exit_code(&ended))
 }
@@ -47,20 +47,42 @@ pub(super) fn summary(task: &Task) -> String {
 }
 
 /// Follows a task to its end.
-pub(super) async fn until_end(id: TaskId, pool: &str, client: &Client) -> Result<Task, CliError> {
+///
+/// A stop that succeeded takes the pool and all of its history away, itself included; that it is gone
+/// is then how it tells.
+pub(super) async fn until_end(task: &Task, client: &Client) -> Result<Task, CliError> {
     let bar = bar();
-    let mut events = client.events(pool).await.ok();
+    let mut events = client.events(&task.pool_name).await.ok();
+    let mut known = task.clone();
     loop {
-        let task: Task = client.get(&format!("tasks/{id}")).await?;
-        bar.set_length(task.counts.total());
-        bar.set_position(task.counts.done());
-        bar.set_message(format!("#{id} {} {}", task.action, task.message));
-        if task.state.is_final() {
+        match client.get(&format!("tasks/{}", task.id)).await {
+            Ok(now) => known = now,
+            Err(CliError::Refused { status: 404, .. }) if removes_its_pool(task.action) => known = removed(known),
+            Err(error) => return Err(error),
+        }
+        bar.set_length(known.counts.total());
+        bar.set_position(known.counts.done());
+        bar.set_message(format!("#{} {} {}", known.id, known.action, known.message));
+        if known.state.is_final() {
             bar.finish_and_clear();
-            return Ok(task);
+            return Ok(known);
         }
         // Both arms end in reading the task again; the stream only makes it sooner.
-        let _ = tokio::time::timeout(REREAD, change_of(id, &mut events)).await;
+        let _ = tokio::time::timeout(REREAD, change_of(task.id, &mut events)).await;
+    }
+}
+
+fn removes_its_pool(action: Action) -> bool {
+    matches!(action, Action::Stop | Action::UninstallCheck)
+}
+
+fn removed(task: Task) -> Task {
+    let hosts = task.counts.total();
+    Task {
+        state: TaskState::Succeeded,
+        counts: Counts([(Outcome::Ok, hosts)].into()),
+        message: "every host is clean; the pool is gone".to_owned(),
+        ..task
     }
 }
 

@@ -9,7 +9,7 @@ use p2ppool_model::event::Change;
 use p2ppool_model::host::Host;
 use p2ppool_model::host_list;
 use p2ppool_model::pool::Ports;
-use p2ppool_model::snapshot::{Snapshot, Totals};
+use p2ppool_model::snapshot::Totals;
 use p2ppool_model::task::{Task, TaskState};
 use p2ppool_model::{Action, PoolName};
 use serde_json::{Value, json};
@@ -20,6 +20,7 @@ use super::processes;
 use super::report::{Report, StepReport};
 use crate::cli::client::Client;
 use crate::cli::error::CliError;
+use crate::cli::node::snapshots;
 use crate::cli::pool::Summary;
 use crate::cli::task::Page;
 use crate::cli::watch::{summary, until_end};
@@ -93,8 +94,7 @@ impl Life {
     /// Walks the overlay once.
     pub(super) async fn crawl(&self) -> Result<Totals, CliError> {
         self.act(Action::Crawl, json!({})).await?;
-        let page: Page<Snapshot> = self.client.get(&format!("pools/{}/snapshots?limit=1", self.pool)).await?;
-        let newest = page.items.into_iter().next();
+        let newest = snapshots(&self.pool, 1, &self.client).await?.items.into_iter().next();
         newest
             .map(|snapshot| snapshot.totals)
             .ok_or_else(|| CliError::Other("crawl: no snapshot was stored".to_owned()))
@@ -276,7 +276,7 @@ impl Life {
     /// Starts a task and waits; anything but success on every host is an error that names the hosts.
     async fn act(&self, action: Action, params: Value) -> Result<Task, CliError> {
         let task: Task = self.client.post(&format!("pools/{}/{action}", self.pool), &params).await?;
-        let ended = until_end(task.id, self.pool.as_str(), &self.client).await?;
+        let ended = until_end(&task, &self.client).await?;
         if ended.state == TaskState::Succeeded {
             return Ok(ended);
         }
