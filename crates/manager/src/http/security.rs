@@ -10,7 +10,7 @@ use crate::service::Error;
 /// Scripts and styles only from here, none inline; style attributes are allowed for charts and maps.
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; \
      img-src 'self' data: blob: https:; font-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src 'self' blob:; \
-     base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+     base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
 
 /// Middleware: adds the headers where the handler did not set its own.
 pub(crate) async fn add_headers(request: Request, next: Next) -> Response {
