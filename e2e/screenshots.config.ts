@@ -1,0 +1,14 @@
+import { defineConfig } from '@playwright/test';
+
+import { browser } from './browser';
+
+/** Writes pictures of the main pages in both themes into web/screenshots. */
+export default defineConfig({
+  testDir: 'screenshots',
+  globalSetup: './demo.ts',
+  workers: 1,
+  timeout: 180_000,
+  expect: { timeout: 30_000 },
+  reporter: 'list',
+  use: browser,
+});

@@ -1,0 +1,73 @@
+import AxeBuilder from '@axe-core/playwright';
+import type { Page } from '@playwright/test';
+
+import { expect, open, signIn, test, url } from './support';
+
+/** Every page, and what is on it once it has read all that it shows. */
+const PAGES: [path: string, ready: string][] = [
+  ['', 'table td'],
+  ['pools/new', 'textarea'],
+  ['pools/demo', 'canvas[data-nodes="12"]'],
+  ['pools/demo/nodes', 'table td'],
+  ['pools/demo/hosts', 'table td'],
+  ['pools/demo/map', 'canvas[data-nodes="12"]'],
+  ['pools/demo/stats', '.uplot canvas'],
+  ['pools/demo/tasks', 'table td'],
+  ['pools/demo/files', 'table td, .empty'],
+  ['pools/demo/connect', 'pre'],
+  ['pools/demo/settings', 'textarea'],
+  ['tasks', 'table td'],
+  ['tasks/1', '[role=application] canvas, main p'],
+  ['settings', 'fieldset'],
+  ['nothing/here', 'h1'],
+  ['login', 'form'],
+];
+
+async function problems(page: Page): Promise<string[]> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.target.join(' ')}: ${node.failureSummary}`));
+}
+
+for (const theme of ['light', 'dark'] as const) {
+  for (const [path, ready] of PAGES) {
+    test(`/${path} is accessible in the ${theme} theme`, async ({ page }) => {
+      await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' });
+      if (path === 'login') await page.goto(`${url}/login`);
+      else await open(page, path);
+      await expect(page.locator(ready).first()).toBeVisible();
+      await expect(page.locator('[aria-busy=true]')).toHaveCount(0);
+      expect(await problems(page)).toEqual([]);
+      await expect(page.locator('h1')).toHaveCount(1);
+    });
+  }
+}
+
+test('an open panel and an open dialog are accessible', async ({ page }) => {
+  await open(page, 'pools/demo/nodes');
+  await page.locator('button[data-row]').first().click();
+  await expect(page.getByRole('heading', { name: 'Closest neighbours' })).toBeVisible();
+  expect(await problems(page)).toEqual([]);
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('?');
+  await expect(page.getByRole('dialog')).toBeVisible();
+  expect(await problems(page)).toEqual([]);
+});
+
+test('no page is wider than a phone of 360 pixels', async ({ page }) => {
+  await page.setViewportSize({ width: 360, height: 740 });
+  await signIn(page);
+  for (const [path, ready] of PAGES.filter(([path]) => path !== 'login')) {
+    await page.goto(`${url}/${path}`);
+    await expect(page.locator(ready).first()).toBeVisible();
+    const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    expect(over, `/${path}`).toBeLessThanOrEqual(0);
+  }
+});
+
+test('the theme that a person chose is kept', async ({ page }) => {
+  await open(page, 'settings');
+  await page.getByLabel('Dark').check();
+  await page.reload();
+  await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
+  await expect(page.getByLabel('Dark')).toBeChecked();
+});
