@@ -1,10 +1,8 @@
 /** Every call of the manager's API that the application makes, by noun. */
 
-import { answer, apiUrl, asText, client, segment } from './http';
+import { answer, apiUrl, asText, client, segment, upload } from './http';
 import type { paths } from './schema';
-import type { PoolSettings } from './types';
-
-export * from './unlisted';
+import type { Action, Bundle, Outcome, PoolSettings } from './types';
 
 type Signal = AbortSignal | undefined;
 type Params<Path extends keyof paths> = paths[Path] extends {
@@ -70,6 +68,22 @@ export const putKey = (pool: string, key: string, passphrase: string) =>
 export const generateKey = (pool: string) =>
   answer(client.POST('/api/v1/pools/{pool}/key/generate', { params: of(pool) }));
 
+export const bundles = (signal?: Signal) => answer(client.GET('/api/v1/bundles', { signal }));
+export const uploadBundle = (file: File, progress: (share: number) => void) =>
+  upload<Bundle>('bundles', { name: file.name }, file, progress);
+
+/** What an action can be told; the manager refuses what it doesn't know. */
+export interface ActionParams {
+  bundle?: string;
+}
+
+/**
+ * Asks for a task; the same task when one like it waits already. Only install and upgrade take a
+ * bundle, which the type of a path that is put together can't say.
+ */
+export const start = (pool: string, action: Action, body: ActionParams = {}) =>
+  answer(client.POST(`/api/v1/pools/{pool}/${action}`, { params: of(pool), body: body as never }));
+
 export const tasks = (query: TasksQuery, signal?: Signal) =>
   answer(client.GET('/api/v1/tasks', { params: { query }, signal }));
 export const task = (id: number, signal?: Signal) =>
@@ -84,6 +98,11 @@ export const hostOutput = (id: number, host: number, signal?: Signal) =>
       signal,
     }),
   );
+
+export const cancelTask = (id: number) =>
+  answer(client.POST('/api/v1/tasks/{id}/cancel', { params: { path: { id } } }));
+export const retryTask = (id: number, only: Outcome[] = []) =>
+  answer(client.POST('/api/v1/tasks/{id}/retry', { params: { path: { id } }, body: { only } }));
 
 export const snapshots = (pool: string, query: SnapshotsQuery, signal?: Signal) =>
   answer(client.GET('/api/v1/pools/{pool}/snapshots', { params: { ...of(pool), query }, signal }));
@@ -106,3 +125,5 @@ export const files = (pool: string, signal?: Signal) =>
   answer(client.GET('/api/v1/pools/{pool}/files', { params: of(pool), signal }));
 export const fileUrl = (pool: string, path: string) =>
   apiUrl(`pools/${segment(pool)}/files/${path.split('/').map(segment).join('/')}`);
+export const connect = (pool: string, signal?: Signal) =>
+  answer(client.GET('/api/v1/pools/{pool}/connect', { params: of(pool), signal }));

@@ -63,24 +63,6 @@ export async function answer<D>(asked: Promise<Answered<D>>): Promise<Complete<D
   throw failed;
 }
 
-/** A call of a path that the API's description does not list. */
-export async function request<D>(
-  method: 'GET' | 'POST',
-  path: string,
-  body?: unknown,
-  signal?: AbortSignal,
-): Promise<Answered<D>> {
-  const init: RequestInit = { method, credentials: 'same-origin', signal: signal ?? null };
-  if (body !== undefined) {
-    init.headers = { 'content-type': 'application/json' };
-    init.body = JSON.stringify(body);
-  }
-  const response = await fetch(apiUrl(path), init);
-  const text = await response.text();
-  const json = text === '' ? null : (JSON.parse(text) as unknown);
-  return response.ok ? { data: json as D, response } : { error: json, response };
-}
-
 /** Uploads a file, telling the share (0 to 1) that is sent. `fetch` can't tell that, so it is XMLHttpRequest. */
 export function upload<T>(
   path: string,

@@ -21,6 +21,9 @@ export type Outcome = Schemas['Outcome'];
 export type PoolState = Schemas['PoolState'];
 export type TaskState = Schemas['TaskState'];
 
+export type Bundle = Noun<'Bundle'>;
+export type ClientConfig = Noun<'ClientConfig'>;
+export type Connect = Noun<'Connect'>;
 export type Host = Noun<'Host'>;
 export type HostKeys = Noun<'HostKeys'>;
 export type HostList = Noun<'HostList'>;
