@@ -1,6 +1,6 @@
 //! Which addresses of a peer are worth keeping, and over what a connection runs.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use libp2p::Multiaddr;
 use libp2p::core::ConnectedPoint;
@@ -33,6 +33,8 @@ pub fn scope(address: &Multiaddr) -> Option<Scope> {
     match address.iter().next()? {
         Protocol::Ip4(ip) if ip.is_unspecified() || ip.is_multicast() => None,
         Protocol::Ip6(ip) if ip.is_unspecified() || ip.is_multicast() => None,
+        // would need the name of a network interface of this machine
+        Protocol::Ip6(ip) if ip.is_unicast_link_local() => None,
         Protocol::Ip4(ip) => Some(scope_of_ip(ip.into())),
         Protocol::Ip6(ip) => Some(scope_of_ip(ip.into())),
         Protocol::Dns(_) | Protocol::Dns4(_) | Protocol::Dns6(_) | Protocol::Dnsaddr(_) => Some(Scope::Public),
@@ -43,11 +45,10 @@ pub fn scope(address: &Multiaddr) -> Option<Scope> {
 fn scope_of_ip(ip: IpAddr) -> Scope {
     let private =
         |v4: Ipv4Addr| v4.is_private() || v4.is_link_local() || (v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64);
-    let local = |v6: Ipv6Addr| v6.is_unicast_link_local() || v6.is_unique_local();
     match ip {
         ip if ip.is_loopback() => Scope::Loopback,
         IpAddr::V4(v4) if private(v4) => Scope::Private,
-        IpAddr::V6(v6) if local(v6) => Scope::Private,
+        IpAddr::V6(v6) if v6.is_unique_local() => Scope::Private,
         _ => Scope::Public,
     }
 }
@@ -111,6 +112,7 @@ mod tests {
             "/ip6/::1/tcp/1",
             "/ip6/fd00::1/tcp/1",
             "/ip4/0.0.0.0/tcp/1",
+            "/ip6/fe80::1/tcp/1",
             "/ip4/100.64.0.1/tcp/1",
             "/memory/1",
         ]);

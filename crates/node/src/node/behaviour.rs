@@ -18,9 +18,10 @@ const CONNECTIONS_PER_PEER_MAX: u32 = 4;
 const HANDSHAKES_MAX: u32 = 128;
 /// How long a connection without a stream stays. Longer than [`LOOKUP_INTERVAL`], so that the
 /// connections to the closest neighbours, which each lookup uses, stay open on both sides.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(100);
-/// How often the node looks itself up, which keeps its closest neighbours known and connected.
-pub const LOOKUP_INTERVAL: Duration = Duration::from_secs(45);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+/// How often the node looks itself up, which keeps its closest neighbours known and connected, and
+/// finds out within two intervals that one of them is gone.
+pub const LOOKUP_INTERVAL: Duration = Duration::from_secs(30);
 /// How often every bucket of the routing table is refreshed.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(600);
 /// Longest Kademlia query; a lookup over the Internet takes two to five seconds.

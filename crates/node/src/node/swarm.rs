@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use futures::StreamExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 use libp2p::core::ConnectedPoint;
 use libp2p::multiaddr::Protocol;
 use libp2p::request_response::{self, ResponseChannel};
@@ -142,6 +142,10 @@ impl Node {
                 }
                 _ => {}
             }
+            self.on_event(event);
+        }
+        // a machine with many addresses tells the others right behind the first
+        while let Some(event) = self.swarm.select_next_some().now_or_never() {
             self.on_event(event);
         }
         Ok(self.swarm.listeners().map(ToString::to_string).collect())

@@ -1,6 +1,9 @@
 use std::fs;
 use std::process::Command;
 
+use p2ppool_overlay::libp2p::Libp2p;
+use p2ppool_overlay::{OverlayKind as _, PackageFile};
+
 /// The deployed program needs nothing of its host: no library, no `/dev`, no `/etc`.
 ///
 /// Takes the static build from P2PNODE_BIN; `make test` builds it first and runs this.
@@ -11,6 +14,11 @@ fn the_static_program_runs_in_an_empty_root() {
     let ldd = Command::new("ldd").arg(&program).output().unwrap();
     let told = String::from_utf8_lossy(&[ldd.stdout, ldd.stderr].concat()).into_owned();
     assert!(told.contains("statically linked") || told.contains("not a dynamic executable"), "{told}");
+
+    let file = PackageFile { path: "p2pnode".into(), mode: 0o755, bytes: fs::read(&program).unwrap().into() };
+    let found = Libp2p.recognise(&[file]).unwrap();
+    assert_eq!(found.version.as_deref(), Some(env!("CARGO_PKG_VERSION")));
+    assert_eq!(found.arch.as_deref(), Some(std::env::consts::ARCH));
 
     let root = tempfile::tempdir().unwrap();
     fs::copy(&program, root.path().join("p2pnode")).unwrap();
