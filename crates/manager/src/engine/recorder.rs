@@ -26,8 +26,11 @@ struct Inner {
 }
 
 struct State {
-    /// As viewers see it; counts and message are kept up to date.
+    /// As viewers may see it: its counts are those of what was given to the database.
     task: Task,
+    /// What was given to the database.
+    written: HashMap<HostId, Outcome>,
+    /// As it is now.
     rows: HashMap<HostId, TaskHost>,
 }
 
@@ -35,8 +38,8 @@ impl Recorder {
     pub(super) fn new(task: Task, fence: i64, rows: Vec<TaskHost>, writer: Writer, lost: CancellationToken) -> Self {
         let id = task.id;
         let rows: HashMap<HostId, TaskHost> = rows.into_iter().map(|row| (row.host, row)).collect();
-        let mut state = State { task, rows };
-        // a crash may have come between a host's row and the counts
+        let written = rows.values().map(|row| (row.host, row.outcome)).collect();
+        let mut state = State { task, written, rows };
         state.task.counts = count(state.rows.values());
         Self(Arc::new(Inner { task: id, fence, state: Mutex::new(state), steps: AtomicU32::new(0), writer, lost }))
     }
@@ -54,9 +57,9 @@ impl Recorder {
         self.state().rows.values().cloned().collect()
     }
 
-    /// Hosts by outcome.
+    /// Hosts by outcome, as it is now.
     pub(crate) fn counts(&self) -> Counts {
-        self.state().task.counts.clone()
+        count(self.state().rows.values())
     }
 
     /// The task as viewers should see it.
@@ -88,23 +91,26 @@ impl Recorder {
     /// A host is now so.
     pub(crate) async fn host(&self, mut row: TaskHost, output: Option<String>) {
         row.at = Some(Time::now());
-        {
-            let mut state = self.state();
-            let before = state.rows.insert(row.host, row.clone()).map(|row| row.outcome);
-            let counts = &mut state.task.counts.0;
-            if let Some(before) = before
-                && let Some(n) = counts.get_mut(&before)
-            {
-                *n -= 1;
-                if *n == 0 {
-                    counts.remove(&before);
-                }
-            }
-            *counts.entry(row.outcome).or_default() += 1;
-        }
+        self.state().rows.insert(row.host, row.clone());
         let output = output.filter(|text| !text.is_empty());
         let write = HostWrite { task: self.0.task, host: row, output };
         self.0.writer.send(Write::Host(self.clone(), write)).await;
+    }
+
+    /// The writer is about to write this row: from now on it counts.
+    pub(super) fn writes(&self, row: &TaskHost) {
+        let mut state = self.state();
+        let before = state.written.insert(row.host, row.outcome);
+        let counts = &mut state.task.counts.0;
+        if let Some(before) = before
+            && let Some(n) = counts.get_mut(&before)
+        {
+            *n -= 1;
+            if *n == 0 {
+                counts.remove(&before);
+            }
+        }
+        *counts.entry(row.outcome).or_default() += 1;
     }
 
     /// What was learnt of a host on the way.

@@ -96,6 +96,7 @@ impl Batch {
             match write {
                 Write::Progress(recorder) => batch.recorder(recorder),
                 Write::Host(recorder, row) => {
+                    recorder.writes(&row.host);
                     batch.recorder(recorder);
                     batch.rows.hosts.push(row);
                 }

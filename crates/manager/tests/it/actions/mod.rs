@@ -1,0 +1,8 @@
+//! The engine and its actions: with hosts in memory for numbers and faults, with real processes and
+//! real SSH servers for the truth.
+
+mod life;
+mod line;
+mod many;
+mod resume;
+mod world;
