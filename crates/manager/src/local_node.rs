@@ -2,13 +2,12 @@
 //!
 //! It is installed by the very same host script as any host, through the `local` transport, under
 //! `private/<pool>/local`. Its ports are its own, because the local nodes of several pools share
-//! this machine. That it can't run here (a bundle for another machine
+//! this machine; they are in the files that only it has. That it can't run here (a bundle for another machine
 //! architecture, say) hinders nothing: a crawl can begin at any host.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::time::Duration;
 
-use p2ppool_model::bundle::Bundle;
 use p2ppool_model::host::HostSpec;
 use p2ppool_model::pool::{Pool, Ports};
 use p2ppool_model::{Digest, Time};
@@ -87,17 +86,15 @@ fn free_ports(wanted: Ports) -> std::io::Result<Ports> {
 }
 
 /// Brings the local node up with the pool's software (or installs it without starting it).
-pub(crate) async fn bring(run: &Run, prepared: &Prepared, bundle: &Bundle, up: bool) -> LocalState {
+pub(crate) async fn bring(run: &Run, prepared: &Prepared, up: bool) -> LocalState {
     let context = &run.context;
     let attempt = async {
-        // the hosts' own package, whose bootstrap addresses have the hosts' ports; the local node's
-        // ports are in the files that only it has
-        let own = Prepared::of(context, &prepared.pool, bundle).await.map_err(|error| error.to_string())?;
-        let digest = own.package.digest.clone();
+        // the hosts' own package; the local node's ports are in the files that only it has
+        let digest = prepared.package.digest.clone();
         let goal = if up { Goal::Running(digest) } else { Goal::Installed(digest) };
-        let files = own.host_files(&own.local().host);
-        let step = LocalStep { goal: &goal, package: Some(&own.package), files: &files };
-        visit(context, &own.pool, step).await.map_err(|error| error.to_string())
+        let files = prepared.host_files(&prepared.local().host);
+        let step = LocalStep { goal: &goal, package: Some(&prepared.package), files: &files };
+        visit(context, &prepared.pool, step).await.map_err(|error| error.to_string())
     };
     match tokio::time::timeout(DEADLINE, attempt).await {
         Ok(Ok(status)) => told(&status),

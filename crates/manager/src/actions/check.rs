@@ -26,7 +26,7 @@ pub(crate) async fn run(run: &Run, pool: Pool) -> Result<End, ActionError> {
         // settings were edited since: a check repairs what should be, so this is what should be now
         context.store.set_pool_software(pool.id, Some(digest), Some(&prepared.package.digest)).await?;
     }
-    let local = local_node::bring(run, &prepared, &bundle, true).await;
+    let local = local_node::bring(run, &prepared, true).await;
     let work = Converge { aim: Aim::Running(prepared), measure: true };
     Fleet::of(run, &pool).await?.work(run, work).await;
     forget_clean_leavers(run, &pool).await?;

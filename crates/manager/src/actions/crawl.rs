@@ -102,7 +102,7 @@ async fn local_running(run: &Run, pool: &Pool) -> Option<String> {
     }
     let bundle = context.store.bundle(pool.bundle.as_ref()?).await.ok()?;
     let prepared = Arc::new(super::Prepared::of(context, pool, &bundle).await.ok()?);
-    local_node::bring(run, &prepared, &bundle, true).await.node
+    local_node::bring(run, &prepared, true).await.node
 }
 
 /// Where a host's node listens, as multiaddresses.

@@ -32,7 +32,7 @@ pub(crate) async fn run(run: &Run, pool: Pool) -> Result<End, ActionError> {
 
     let aim = if suspended { Aim::Installed(Arc::clone(&prepared)) } else { Aim::Running(Arc::clone(&prepared)) };
     run.recorder.say("preparing the local node").await;
-    let local = local_node::bring(run, &prepared, &bundle, !suspended).await;
+    let local = local_node::bring(run, &prepared, !suspended).await;
     run.recorder.say(format!("deploying package {}", digest.short())).await;
     Fleet::of(run, &pool).await?.work(run, Converge { aim, measure: false }).await;
     forget_clean_leavers(run, &pool).await?;

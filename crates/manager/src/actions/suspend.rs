@@ -26,7 +26,7 @@ pub(crate) async fn resume(run: &Run, pool: Pool) -> Result<End, ActionError> {
     context.store.set_pool_software(pool.id, Some(digest), Some(&prepared.package.digest)).await?;
     context.store.set_pool_state(pool.id, PoolState::Running).await?;
     pool_changed(context, &pool);
-    let local = local_node::bring(run, &prepared, &bundle, true).await;
+    let local = local_node::bring(run, &prepared, true).await;
     Fleet::of(run, &pool).await?.work(run, Converge { aim: Aim::Running(prepared), measure: false }).await;
     Ok(End { message: String::new(), result: Some(serde_json::json!({ "local_node": local })) })
 }

@@ -12,8 +12,8 @@ use p2ppool_remote::{HOST_SCRIPT, Package};
 use super::{BundlesError, Software};
 use crate::folders::{Folders, private_folder, write_private};
 
-/// Packages kept per pool: the current one and the one before, each also with the local node's ports.
-const KEPT: usize = 4;
+/// Packages kept per pool: the current one, and the previous one for hosts that are behind.
+const KEPT: usize = 2;
 
 /// Builds the package of a pool. The same pool, software and host script give the same bytes: files
 /// are sorted, and times, owners and the gzip header are fixed. Blocks for as long as compressing takes.
@@ -134,12 +134,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let packages = Packages::new(Folders::open(folder.path().join("data")).unwrap());
         let pool: PoolName = "demo".parse().unwrap();
-        let made = ["1", "2", "3", "4", "5"].map(|text| Package::new(text.as_bytes().to_vec()));
+        let made = ["1", "2", "3"].map(|text| Package::new(text.as_bytes().to_vec()));
         for package in &made {
             packages.put(&pool, package).unwrap();
         }
         let kept = made.iter().filter(|package| packages.get(&pool, &package.digest).unwrap().is_some()).count();
         assert_eq!(kept, KEPT);
-        assert!(packages.get(&pool, &made[4].digest).unwrap().is_some());
+        assert!(packages.get(&pool, &made[2].digest).unwrap().is_some());
     }
 }
