@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 fn main() {
+    watch_web_page();
     println!("cargo::rerun-if-env-changed=P2PPOOL_NODE");
     let out = std::env::var_os("OUT_DIR").map(PathBuf::from).expect("cargo sets OUT_DIR");
     let packed = match std::env::var_os("P2PPOOL_NODE").filter(|path| !path.is_empty()) {
@@ -12,6 +13,15 @@ fn main() {
         None => Vec::new(),
     };
     std::fs::write(out.join("p2pnode.gz"), packed).expect("write into OUT_DIR");
+}
+
+/// The page is embedded from `web/dist`: another page makes another program.
+fn watch_web_page() {
+    let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web");
+    // A folder that is not there would count as changed at every build.
+    if web.is_dir() && std::fs::create_dir_all(web.join("dist")).is_ok() {
+        println!("cargo::rerun-if-changed={}", web.join("dist").display());
+    }
 }
 
 fn pack(path: &Path) -> Vec<u8> {

@@ -1,9 +1,7 @@
 //! Wiring: opens what the manager needs, serves until told to stop, and ends in order.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use p2ppool_store::Store;
@@ -21,9 +19,6 @@ use crate::events::Events;
 use crate::folders::Folders;
 use crate::secrets::Secrets;
 use crate::{http, service};
-
-/// How long requests that are under way may take when the manager ends.
-const GOODBYE_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Uploads at once; each may fill the disk with the largest bundle.
 const UPLOADS_MAX: usize = 4;
@@ -93,21 +88,10 @@ impl App {
         Ok((app, first))
     }
 
-    /// Serves on this listener until the shutdown token trips, then closes what is open.
+    /// Serves on this listener until the shutdown token trips, then ends what is under way in order.
     pub async fn serve(self: Arc<Self>, listener: TcpListener) -> anyhow::Result<()> {
-        let router = http::router(Arc::clone(&self)).into_make_service_with_connect_info::<SocketAddr>();
-        let stop = self.shutdown.clone();
-        let serving =
-            axum::serve(listener, router).with_graceful_shutdown(async move { stop.cancelled().await }).into_future();
-        let mut serving = std::pin::pin!(serving);
-        let late = async {
-            self.shutdown.cancelled().await;
-            tokio::time::sleep(GOODBYE_DEADLINE).await;
-        };
-        tokio::select! {
-            ended = &mut serving => ended.context("serve HTTP")?,
-            () = late => tracing::warn!("some requests did not end within {} s", GOODBYE_DEADLINE.as_secs()),
-        }
+        let router = http::router(Arc::clone(&self));
+        http::server::serve(listener, router, http::server::Limits::default(), self.shutdown.clone()).await;
         self.engine.shutdown().await;
         self.store.close().await;
         Ok(())

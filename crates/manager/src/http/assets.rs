@@ -17,22 +17,28 @@ const INDEX: &str = "index.html";
 
 /// Handler: a file, or the application's page.
 pub(crate) async fn serve(request: Request) -> Response {
-    if request.uri().path().starts_with("/api/") {
+    let seen = request.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    respond(request.method(), request.uri(), seen, Dist::get)
+}
+
+fn respond(method: &Method, uri: &Uri, seen: &str, find: impl Fn(&str) -> Option<EmbeddedFile>) -> Response {
+    if uri.path().starts_with("/api/") {
         return (StatusCode::NOT_FOUND, "there is no such address in the API; see /api/v1/openapi.json")
             .into_response();
     }
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+    if !matches!(*method, Method::GET | Method::HEAD) {
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
-    let path = path_of(request.uri());
-    let seen = request.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    match Dist::get(&path) {
+    let path = path_of(uri);
+    match find(&path) {
         Some(file) => answer(&path, &file, seen),
         None if looks_like_file(&path) => (StatusCode::NOT_FOUND, "no such file").into_response(),
-        None => match Dist::get(INDEX) {
+        None => match find(INDEX) {
             Some(index) => answer(INDEX, &index, seen),
-            None => (StatusCode::NOT_FOUND, "this build of p2ppool carries no web page; the API is at /api/v1")
-                .into_response(),
+            None => {
+                let told = "this build of p2ppool carries no web page; the API is at /api/v1";
+                (StatusCode::NOT_FOUND, told).into_response()
+            }
         },
     }
 }
@@ -74,13 +80,60 @@ fn answer(path: &str, file: &EmbeddedFile, seen: &str) -> Response {
 mod tests {
     use super::*;
 
+    /// Files of this source tree stand in for those of a built page.
+    #[derive(RustEmbed)]
+    #[folder = "src/http"]
+    struct Sources;
+
+    fn find(path: &str) -> Option<EmbeddedFile> {
+        match path {
+            INDEX => Sources::get("mod.rs"),
+            "favicon.svg" | "assets/app-1a2b.js" => Sources::get("page.rs"),
+            _ => None,
+        }
+    }
+
+    fn get(path: &str, seen: &str) -> Response {
+        respond(&Method::GET, &path.parse().unwrap(), seen, find)
+    }
+
+    fn header_of(response: &Response, name: header::HeaderName) -> &str {
+        response.headers().get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
     #[test]
     fn pages_fall_back_to_the_application_and_files_do_not() {
-        for page in ["pools/x/nodes", "pools/x/files/logs.zip", "login", "tasks/7"] {
-            assert!(!looks_like_file(page), "{page}");
+        let index = header_of(&get("/", ""), header::ETAG).to_owned();
+        for page in ["/pools/x/nodes?q=a.b", "/pools/x/files/logs.zip", "/login", "/tasks/7", "/index.html"] {
+            let response = get(page, "");
+            assert_eq!(
+                (response.status(), header_of(&response, header::ETAG)),
+                (StatusCode::OK, index.as_str()),
+                "{page}"
+            );
         }
-        for file in ["favicon.ico", "assets/x-1a2b.js"] {
-            assert!(looks_like_file(file), "{file}");
+        for file in ["/favicon.ico", "/assets/app-old.js", "/.env", "/api/v1/nothing"] {
+            assert_eq!(get(file, "").status(), StatusCode::NOT_FOUND, "{file}");
         }
+        let post = respond(&Method::POST, &"/".parse().unwrap(), "", find);
+        assert_eq!(post.status(), StatusCode::METHOD_NOT_ALLOWED);
+    }
+
+    #[test]
+    fn hashed_files_are_kept_for_ever_and_others_are_asked_for_again() {
+        assert!(header_of(&get("/assets/app-1a2b.js", ""), header::CACHE_CONTROL).contains("immutable"));
+        let first = get("/favicon.svg", "");
+        assert_eq!(header_of(&first, header::CACHE_CONTROL), "no-cache");
+        let tag = header_of(&first, header::ETAG).to_owned();
+        for seen in [tag.clone(), format!("W/{tag}"), format!("\"other\", {tag}")] {
+            assert_eq!(get("/favicon.svg", &seen).status(), StatusCode::NOT_MODIFIED, "{seen}");
+        }
+        assert_eq!(get("/favicon.svg", "\"other\"").status(), StatusCode::OK);
+    }
+
+    #[test]
+    fn a_build_without_the_page_says_so() {
+        let response = respond(&Method::GET, &"/".parse().unwrap(), "", |_| None);
+        assert_eq!(response.status(), StatusCode::NOT_FOUND);
     }
 }

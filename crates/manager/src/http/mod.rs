@@ -10,6 +10,7 @@ pub mod openapi;
 pub mod page;
 pub mod request_id;
 pub mod security;
+pub mod server;
 pub mod sse;
 
 use std::sync::Arc;

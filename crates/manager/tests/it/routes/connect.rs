@@ -12,6 +12,8 @@ async fn a_pool_tells_how_to_join_it() {
     assert_eq!(connect["bootstrap"].as_array().unwrap().len(), 6);
     assert_eq!(connect["bootstrap"][0], "/ip4/192.0.2.1/tcp/4650");
     assert_eq!(connect["secret_withheld"], json!(false));
+    let configs = connect["configs"].as_array().unwrap();
+    assert!(configs.iter().any(|c| c["text"].as_str().unwrap().contains("/dns/node.example/tcp/4650")), "{connect}");
 }
 
 #[tokio::test]
@@ -31,4 +33,5 @@ async fn only_those_who_may_change_a_pool_are_told_its_secret() {
     }
     let answer = app.get("pools/x/connect").await.expect(200);
     assert_eq!(answer.json()["secret_withheld"], json!(false));
+    assert!(answer.text.contains(&secret), "{}", answer.text);
 }
