@@ -18,7 +18,8 @@ const HOSTS_SHOWN: u32 = 1000;
 /// One page of a list.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Page<T> {
-    /// How many there are in all.
+    /// How many there are in all; lists without an end, such as snapshots, don't tell.
+    #[serde(default)]
     pub(super) total: u64,
     /// Those of this page.
     pub(super) items: Vec<T>,
