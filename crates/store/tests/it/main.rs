@@ -7,6 +7,7 @@ mod people;
 mod pools;
 mod snapshots;
 mod surviving;
+mod task_runs;
 mod tasks;
 
 /// Makes tests of these stories: one of each on SQLite, and one that tells them all on PostgreSQL,
