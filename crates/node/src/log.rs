@@ -6,9 +6,9 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::failure::{Class, Failure};
 
-/// Our own events, and of the libraries only what went wrong. That nobody is known is said by
-/// ourselves, and Kademlia need not warn of it each time it looks.
-const FILTER_DEFAULT: &str = "p2pnode=info,p2ppool_overlay=info,libp2p_kad=error,warn";
+/// Our own events, and of the libraries only errors: they warn of what peers do, which is no news
+/// in an open network.
+const FILTER_DEFAULT: &str = "p2pnode=info,p2ppool_overlay=info,error";
 
 /// Starts logging. RUST_LOG wins over `filter`, which is the configuration's.
 pub fn start(filter: Option<&str>) -> Result<(), Failure> {

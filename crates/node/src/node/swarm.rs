@@ -255,7 +255,7 @@ impl Node {
                     self.relays.lost(&peer);
                 }
             }
-            SwarmEvent::ListenerError { error, .. } => tracing::warn!(%error, "listener failed once"),
+            SwarmEvent::ListenerError { error, .. } => tracing::debug!(%error, "incoming connection failed"),
             _ => {}
         }
     }

@@ -1,4 +1,5 @@
 use std::fs;
+use std::time::Duration;
 
 use crate::support::{Net, PORT, output, text};
 
@@ -71,4 +72,18 @@ fn a_wrong_configuration_names_file_and_line() {
     assert_eq!(output.status.code(), Some(2));
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.contains("node.toml: line 3, column 1: unknown field `botstrap`"), "{error}");
+}
+
+#[test]
+#[ignore = "takes two minutes"]
+fn long_a_neighbour_that_was_killed_is_forgotten() {
+    let net = Net::new();
+    let config = net.config("killed", 1..=3);
+    let mut nodes: Vec<_> = (1..=3).map(|host| net.start(host, &config)).collect();
+    nodes.iter_mut().for_each(|node| node.wait_for_neighbours(2));
+    nodes[2].signal("KILL");
+    nodes[2].ended();
+    for node in &mut nodes[..2] {
+        node.wait_within(Duration::from_secs(180), "one neighbour less", |node| node.neighbours().len() == 1);
+    }
 }

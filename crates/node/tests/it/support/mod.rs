@@ -33,9 +33,10 @@ impl Net {
         Self { folder: tempfile::tempdir().unwrap(), subnet }
     }
 
-    /// Address of the `host`th host; test processes that run beside each other differ in the second part.
+    /// Address of the `host`th host. Each process has addresses of its own, and in it each test.
     pub fn address(&self, host: u8) -> String {
-        format!("127.{}.{}.{host}", 64 + std::process::id() % 128, self.subnet)
+        let process = std::process::id();
+        format!("127.{}.{}.{host}", 64 + process % 128, process / 128 % 8 * 32 + u32::from(self.subnet) % 32)
     }
 
     pub fn tcp(&self, host: u8) -> String {
@@ -123,12 +124,17 @@ pub struct Node {
 
 impl Node {
     /// Looks until `is_right`; fails with the node's log after a minute.
-    pub fn wait(&mut self, what: &str, mut is_right: impl FnMut(&mut Self) -> bool) {
-        let deadline = Instant::now() + DEADLINE;
+    pub fn wait(&mut self, what: &str, is_right: impl FnMut(&mut Self) -> bool) {
+        self.wait_within(DEADLINE, what, is_right);
+    }
+
+    /// [`Self::wait`] with a deadline of its own.
+    pub fn wait_within(&mut self, longest: Duration, what: &str, mut is_right: impl FnMut(&mut Self) -> bool) {
+        let deadline = Instant::now() + longest;
         while !is_right(self) {
             let ended = self.child.try_wait().unwrap();
             assert!(ended.is_none(), "{what}: the node ended ({ended:?})\n{}", self.log());
-            assert!(Instant::now() < deadline, "{what}: not within {DEADLINE:?}\n{}", self.log());
+            assert!(Instant::now() < deadline, "{what}: not within {longest:?}\n{}", self.log());
             std::thread::sleep(PAUSE);
         }
     }
