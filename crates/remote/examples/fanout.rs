@@ -10,7 +10,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use p2ppool_remote::{Auth, Deadlines, FanOut, HostError, HostSession, Limits, Package, Slots, Ssh, SshSettings, Target, exec};
+use p2ppool_remote::{
+    Auth, Deadlines, FanOut, HostError, HostSession, Limits, Package, Slots, Ssh, SshSettings, Target, exec,
+};
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
@@ -68,15 +70,16 @@ async fn run(targets: Vec<Target>, work: Work) -> Result<ExitCode, Failure> {
     let began = Instant::now();
     let hosts = targets.len();
     let transport = Arc::new(Ssh::new(SshSettings::default()));
-    let mut results = FanOut::new(Limits::default()).run(targets, CancellationToken::new(), move |target, mut slots| {
-        let (transport, work) = (Arc::clone(&transport), work.clone());
-        async move {
-            match work {
-                Work::Command(command) => run_command(&transport, &target, &command).await,
-                Work::Install(package) => install(&transport, &target, &package, &mut slots).await,
+    let mut results =
+        FanOut::new(Limits::default()).run(targets, CancellationToken::new(), move |target, mut slots| {
+            let (transport, work) = (Arc::clone(&transport), work.clone());
+            async move {
+                match work {
+                    Work::Command(command) => run_command(&transport, &target, &command).await,
+                    Work::Install(package) => install(&transport, &target, &package, &mut slots).await,
+                }
             }
-        }
-    });
+        });
     let mut wrong = Vec::new();
     while let Some(finished) = results.next().await {
         if let Err(error) = finished.result? {

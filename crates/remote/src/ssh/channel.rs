@@ -165,16 +165,17 @@ groups=$1
     set -- ${stat##*) }
     [ "$2" != "$PPID" ] || [ "$pid" = $$ ] || groups="$groups $pid"
 done
-for group in $groups; do kill -s TERM -- -$group; done
+# dropbear gives a command no group of its own
+for group in $groups; do kill -s TERM -- -$group || kill -s TERM $group; done
 looks=0
 while [ $looks -lt 20 ]; do
     alive=
-    for group in $groups; do kill -s 0 -- -$group && alive=yes; done
+    for group in $groups; do { kill -s 0 -- -$group || kill -s 0 $group; } && alive=yes; done
     [ -n "$alive" ] || exit 0
     looks=$((looks + 1))
     sleep 0.1 || exit 0
 done
-for group in $groups; do kill -s KILL -- -$group; done
+for group in $groups; do kill -s KILL -- -$group || kill -s KILL $group; done
 "#;
 
 /// Moves what the command writes to whoever reads it. It goes on when nobody does any more: a
