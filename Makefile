@@ -121,8 +121,9 @@ e2e/node_modules/.package-lock.json: e2e/package.json e2e/package-lock.json
 	cd e2e && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund
 	@touch $@
 
-# The browser is Debian's; the program is the debug build.
-test-e2e: debug e2e/node_modules/.package-lock.json
+# The browser is Debian's; the program is the one that the Rust tests were run with.
+test-e2e: node web e2e/node_modules/.package-lock.json
+	$(CARGO) test --locked --workspace --no-run
 	cd e2e && P2PPOOL_BIN='$(TARGET)/debug/p2ppool' npm test
 
 test-long: setup debug

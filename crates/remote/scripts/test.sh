@@ -2,7 +2,7 @@
 # Tests of host.sh under each shell that hosts have: sh test.sh [SHELL...] [-- NAME...]
 # Each tests/*.sh holds functions test_…; each runs apart, with its own folder and install path, and must leave no
 # process. The last line is "N passed, N failed"; a skipped test says why and counts as neither.
-# shellcheck disable=SC1090,SC1091 # the files beside this one
+# shellcheck disable=SC1090,SC1091,SC2034 # the files beside this one, and what they use
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 HOST_SH=$here/host.sh

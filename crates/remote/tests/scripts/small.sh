@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # A small host script: speaks the protocol, keeps nothing.
 printf '{"hello":"p2ppool-host","version":1,"pid":%s,"user":"u","arch":"x86_64","home":"/","missing":[]}\n' $$
 while IFS= read -r line; do
