@@ -1,6 +1,7 @@
 //! URL, status and JSON field. Handlers take the request apart, ask who may, and make one call.
 
 pub mod assets;
+pub(crate) mod audit;
 pub mod body;
 pub mod caller;
 pub mod csv;
@@ -37,7 +38,7 @@ pub fn router(app: Arc<App>) -> Router {
     let (api, document) = openapi::routes().split_for_parts();
     let document = openapi::finish(document);
     Router::new()
-        .merge(api)
+        .merge(api.route_layer(middleware::from_fn_with_state(Arc::clone(&app), audit::record)))
         .merge(openapi::route(&document))
         .fallback(assets::serve)
         .with_state(app)

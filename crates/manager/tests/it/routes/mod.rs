@@ -1,7 +1,9 @@
 //! One file per noun.
 
 mod accounts;
+mod audit;
 mod bundles;
+mod command_line;
 mod connect;
 mod events;
 mod exports;

@@ -1,0 +1,92 @@
+//! The real program as a client of the real server.
+
+use std::process::Output;
+
+use p2ppool_model::Time;
+use serde_json::{Value, json};
+
+use crate::support::{TestApp, crawl, node};
+
+struct Shell<'a> {
+    app: &'a TestApp,
+    home: tempfile::TempDir,
+}
+
+impl<'a> Shell<'a> {
+    fn new(app: &'a TestApp) -> Self {
+        Self { app, home: tempfile::tempdir().unwrap() }
+    }
+
+    async fn run(&self, words: &[&str]) -> Output {
+        tokio::process::Command::new(env!("CARGO_BIN_EXE_p2ppool"))
+            .args(words)
+            .env_clear()
+            .env("HOME", self.home.path())
+            .env("P2PPOOL_SERVER", format!("http://{}", self.app.address))
+            .env("P2PPOOL_TOKEN", self.app.admin_token())
+            .output()
+            .await
+            .unwrap()
+    }
+
+    async fn ok(&self, words: &[&str]) -> String {
+        let output = self.run(words).await;
+        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    async fn json(&self, words: &[&str]) -> Value {
+        let text = self.ok(&[words, &["--json"]].concat()).await;
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{words:?}: {error}: {text}"))
+    }
+
+    async fn fails(&self, words: &[&str]) -> String {
+        let output = self.run(words).await;
+        assert!(!output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stdout));
+        String::from_utf8(output.stderr).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_pool_is_made_listed_edited_and_deleted() {
+    let app = TestApp::start().await;
+    let shell = Shell::new(&app);
+    let hosts = shell.home.path().join("hosts.txt");
+    std::fs::write(&hosts, "a.example\nb.example 45.7,4.8\n").unwrap();
+    let hosts = hosts.to_str().unwrap();
+    shell.ok(&["pool", "create", "planet", "--hosts", hosts, "--ssh-user", "ops"]).await;
+    assert!(shell.ok(&["pool", "list"]).await.contains("planet"));
+    assert_eq!(shell.json(&["pool", "list"]).await[0]["hosts"]["total"], 2);
+    assert!(shell.ok(&["host", "list", "planet"]).await.contains("b.example"));
+    shell.ok(&["pool", "edit", "planet", "--description", "all of it"]).await;
+    assert_eq!(shell.json(&["pool", "show", "planet"]).await["description"], "all of it");
+    shell.ok(&["key", "generate", "planet"]).await;
+    shell.ok(&["pool", "delete", "planet", "--yes"]).await;
+    assert_eq!(shell.json(&["pool", "list"]).await, json!([]));
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_said_on_standard_error_and_by_the_exit_code() {
+    let app = TestApp::start().await;
+    let shell = Shell::new(&app);
+    assert!(shell.fails(&["pool", "show", "none"]).await.contains("none"));
+    let hosts = shell.home.path().join("hosts.txt");
+    std::fs::write(&hosts, "good\nbad host!\n").unwrap();
+    let told = shell.fails(&["pool", "create", "x", "--hosts", hosts.to_str().unwrap()]).await;
+    assert!(told.contains("line 2"), "{told}");
+    app.pool("x", "a", json!({})).await;
+    assert!(shell.fails(&["suspend", "x"]).await.contains("install"));
+}
+
+#[tokio::test]
+async fn nodes_and_statistics_are_tables_or_json() {
+    let app = TestApp::start().await;
+    let shell = Shell::new(&app);
+    app.pool("x", "a", json!({})).await;
+    crawl(&app, "x", Time(1_000), &[node("peer-one", Some(0.5))]).await;
+    assert!(shell.ok(&["nodes", "x"]).await.contains("peer-one"));
+    assert_eq!(shell.json(&["nodes", "x"]).await["items"][0]["consistency"], json!(0.5));
+    shell.ok(&["stats", "x"]).await;
+    assert_eq!(shell.json(&["stats", "x"]).await["items"][0]["nodes"], 1);
+    assert_eq!(shell.json(&["openapi"]).await["info"]["title"], "P2PPool Manager");
+}
