@@ -31,7 +31,7 @@ PART := $(MAKE) --no-print-directory
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 
 .PHONY: help run build test lint test-long bench clean setup web node manager debug \
-	test-rust test-scripts test-web test-e2e
+	test-rust test-kill test-scripts test-web test-e2e
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
@@ -109,6 +109,10 @@ ifneq ($(NEXTEST),)
 else
 	$(CARGO) test --locked --workspace --no-fail-fast -- --include-ignored --skip long_
 endif
+
+# Kills the manager at chosen moments of install, upgrade and stop: `make test-kill KILLS=100`.
+test-kill: node
+	KILLS='$(or $(KILLS),10)' $(CARGO) test --locked -p p2ppool --test it -- --ignored --nocapture a_manager_that_is_killed
 
 test-scripts:
 	sh .ci/tally-test
