@@ -4,7 +4,7 @@
 //! asked for: of several managers one starts it. What was missed while no manager ran is done once.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use p2ppool_model::pool::{Pool, PoolState};
 use p2ppool_model::{Action, Time};
@@ -19,8 +19,20 @@ pub(super) const DEFAULTS: [(Action, &str); 3] =
 /// Longest pause between two looks: how soon a schedule that another manager made is noticed.
 const LOOK_MAX: Duration = Duration::from_secs(60);
 
+/// Ended tasks that are kept per pool: months of half-hourly crawls, and the list stays fast.
+const TASKS_KEPT: u32 = 5_000;
+/// Between two times that older ones are deleted.
+const PRUNE_EVERY: Duration = Duration::from_secs(3600);
+
 pub(super) async fn run(inner: Arc<Inner>) {
+    let mut pruned: Option<Instant> = None;
     while !inner.closing.is_cancelled() {
+        if pruned.is_none_or(|at| at.elapsed() >= PRUNE_EVERY) {
+            pruned = Some(Instant::now());
+            if let Err(error) = inner.context.store.prune_tasks(TASKS_KEPT).await {
+                tracing::error!(%error, "delete old tasks");
+            }
+        }
         let pause = look(&inner).await.unwrap_or_else(|error| {
             tracing::error!(%error, "look for due schedules");
             LOOK_MAX

@@ -22,7 +22,7 @@ fn slow() -> Arc<Fake> {
 async fn stop_makes_a_running_task_end_between_two_steps_and_cancels_a_waiting_one() {
     let fake = slow();
     let world = World::with_ssh(fake.clone()).await;
-    let pool = world.pool("p", PoolSettings::default(), &hosts(400), PoolState::Running).await;
+    let pool = world.pool("p", PoolSettings::default(), &hosts(3000), PoolState::Running).await;
     let mut events = world.watch();
 
     let suspend = world.ask(&pool, Action::Suspend, Value::Null).await.unwrap();
@@ -33,7 +33,7 @@ async fn stop_makes_a_running_task_end_between_two_steps_and_cancels_a_waiting_o
 
     let suspend = world.ended(suspend.id).await;
     assert_eq!(suspend.state, TaskState::Preempted, "{}", suspend.message);
-    assert!(suspend.message.starts_with("made room: stopped on 400 of 400 hosts"), "{}", suspend.message);
+    assert!(suspend.message.starts_with("made room: stopped on 3000 of 3000 hosts"), "{}", suspend.message);
     assert!(count(&suspend, Outcome::NotStarted) > 0);
     let check = world.ended(check.id).await;
     assert_eq!((check.state, check.message), (TaskState::Cancelled, format!("made room for stop #{}", stop.id)));
