@@ -40,11 +40,11 @@ test('the table filters, sorts, opens a node and keeps all of it in its address'
   await expect(page).toHaveURL(/sort=rtt_ms&order=desc/);
   await expect(table.getByRole('columnheader', { name: 'RTT' })).toHaveAttribute('aria-sort', 'descending');
 
-  const host = await table.locator('button[data-row]').first().innerText();
+  const address = (await table.locator('code').first().getAttribute('title')) ?? '';
   await page.keyboard.press('/');
-  await page.keyboard.type(host);
-  await expect(page).toHaveURL(new RegExp(`q=${host.replaceAll('.', '\\.')}`));
-  await expect(page.getByText(/\d+ of 12 nodes/)).toBeVisible();
+  await page.keyboard.insertText(address);
+  await expect(page).toHaveURL(new RegExp(`q=${address}`));
+  await expect(page.getByText('1 of 12 nodes')).toBeVisible();
 
   await table.locator('button[data-row]').first().click();
   const panel = page.getByRole('complementary');
