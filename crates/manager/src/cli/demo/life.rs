@@ -69,7 +69,7 @@ impl Life {
         }
         let body = json!({
             "name": self.pool,
-            "description": "Twelve nodes on this machine, placed around the world to show what the manager does.",
+            "description": format!("{} nodes on this machine, placed around the world to show what the manager does.", self.hosts()),
             "transport": "local",
             "ports": self.places.ports,
             "install_path": format!("{}/hosts/{{host}}", self.folder.display()),
