@@ -72,8 +72,14 @@ pub(crate) async fn run(run: &Run, pool: Pool) -> Result<End, ActionError> {
     context.events.publish(Some(pool.name.as_str()), Change::Crawl { crawl: snapshot.id });
     let totals = &snapshot.totals;
     let consistency = totals.consistency.map_or("unknown".to_owned(), |c| format!("{:.1} %", c * 100.0));
+    // a seed without an error was not dialled: the pool's settings don't allow its address
+    let forbidden = report.seeds_failed.iter().filter(|seed| seed.error.is_none()).count();
+    let hint = match forbidden {
+        0 => String::new(),
+        seeds => format!("; {seeds} hosts have private addresses, which the setting `private_addresses` leaves out"),
+    };
     let message = format!(
-        "{} nodes, {} answering, consistency {consistency}, {} hosts missing",
+        "{} nodes, {} answering, consistency {consistency}, {} hosts missing{hint}",
         totals.nodes, totals.answering, totals.missing
     );
     let complete = report.end == CrawlEnd::Complete;
