@@ -4,7 +4,8 @@
 #   sh host.sh serve INSTALL_PATH              answers requests of the manager on stdin
 #   sh host.sh STEP INSTALL_PATH [KEY=VALUE…]  one step, for a person:
 #       status start stop restart remove usage activate receive configure logs data
-#   sh host.sh supervise|node|log INSTALL_PATH started by the steps themselves
+#   sh host.sh supervise INSTALL_PATH          keeps the node running; its output is the log
+#   sh host.sh detach INSTALL_PATH             the same with its logger, in the background; `start` uses it
 #
 # Below INSTALL_PATH: releases/DIGEST/, current, previous (text: a digest), shared/ (the working
 # folder of the node: identity, data, config/), logs/, run/, and the mark .p2ppool.
@@ -34,6 +35,7 @@ BACKOFF_MAX=${P2PPOOL_BACKOFF_MAX:-60}
 STEADY_AFTER=${P2PPOOL_STEADY_AFTER:-60}
 LOG_BYTES=${P2PPOOL_LOG_BYTES:-10485760}
 LOG_FILES=7
+DAY_LOOK=${P2PPOOL_DAY_LOOK:-60}
 PACKAGE_MAX=1073741824
 CONFIG_MAX=1048576
 FETCH_MAX=1073741824
@@ -48,8 +50,8 @@ NL="
 "
 OUT=
 NAP=
-EXACT=
 BOOT=
+SELF=$$
 
 # ---------------------------------------------------------------- answers
 
@@ -132,8 +134,10 @@ free_kib() {
     _at=${_at%/*}
     [ -n "$_at" ] || _at=/
   done
-  # shellcheck disable=SC2046 # the numbers are words
-  set -- $(df -Pk "$_at" 2>/dev/null | tail -n 1)
+  _said=$(df -Pk "$_at" 2>/dev/null)
+  # the last line; the numbers are words
+  # shellcheck disable=SC2086
+  set -- ${_said##*"$NL"}
   FREE_KIB=${4-}
   case $FREE_KIB in "" | *[!0-9]*) return 1 ;; esac
 }
@@ -149,9 +153,29 @@ line_of() {
 
 # put FILE TEXT: replaces it by rename.
 put() {
-  _error=$({ printf "%s\n" "$2" >"$1.new" && mv -f "$1.new" "$1"; } 2>&1) && return
+  write "$1.new" "$2"
+  _error=$(mv -f "$1.new" "$1" 2>&1) && return
   rm -f "$1.new"
   fail_io "write $1" "$_error"
+}
+
+# write FILE TEXT: in place, where nobody takes an empty file amiss.
+write() {
+  { printf "%s\n" "$2" >"$1"; } 2>/dev/null && return
+  # once more, for what the shell says
+  _error=$({ printf "%s\n" "$2" >"$1"; } 2>&1) && return
+  rm -f "$1"
+  fail_io "write $1" "$_error"
+}
+
+# drop FILE…: deletes them, when one is there.
+drop() {
+  for _file in "$@"; do
+    if [ -e "$_file" ]; then
+      rm -f "$@"
+      return
+    fi
+  done
 }
 
 now() {
@@ -259,7 +283,7 @@ highest() {
 
 # try_lock FOLDER: 0 it is ours, 1 held by the living PID.
 try_lock() {
-  record_of "$$" || fail other "/proc/$$/stat can't be read; is /proc mounted?"
+  record_of "$SELF" || fail other "/proc/$SELF/stat can't be read; is /proc mounted?"
   _mine=$RECORD
   [ -d "$1" ] || _error=$(mkdir -p "$1" 2>&1) || fail_io "create $1" "$_error"
   _empty=0
@@ -321,7 +345,7 @@ take_lock() {
 free_lock() {
   [ -d "$1" ] || return 0
   highest "$1"
-  record_of "$$"
+  record_of "$SELF"
   if [ -n "$RECORD" ] && [ "$LINE" = "$RECORD" ]; then true >"$1/$TOP free"; fi
 }
 
@@ -357,19 +381,250 @@ set_root() {
   esac
 }
 
-# layout: makes the folders; refuses to mix with what others made.
-layout() {
-  if [ ! -e "$ROOT/.p2ppool" ]; then
-    for _name in releases current previous shared logs run; do
-      if [ ! -e "$ROOT/$_name" ] || [ -e "$ROOT/.p2ppool" ]; then continue; fi
-      fail other "$ROOT/$_name is there already and was not made by p2ppool; choose another install path"
-    done
-    _error=$(mkdir -p "$ROOT" 2>&1) || fail_io "create $ROOT" "$_error"
-    _error=$({ echo "This folder belongs to p2ppool." >"$ROOT/.p2ppool"; } 2>&1) || fail_io "write into $ROOT" "$_error"
+# ---------------------------------------------------------------- the supervisor, the node, the logger
+
+say() { printf "%s\n" "p2ppool: $*"; }
+
+# detach: supervisor and logger without the shell that starts them, which would parse this file for each.
+detach() {
+  # (a function with redirections would keep what they replaced open)
+  { exec 2>&1 && supervise; } | { exec >/dev/null 2>&1 && log_lines; } &
+}
+
+# self: SELF is the id of this process, a subshell's own ($$ is that of the shell it came from).
+self() {
+  read -r SELF _ </proc/self/stat
+}
+
+# Keeps one node running while run/wanted says so. A second one on the same path ends at once.
+supervise() {
+  STOPPING='' CHILD=''
+  exec 3>&1
+  STEP=supervise
+  self
+  trap on_term TERM INT HUP
+  # without its logger, a line must not end it
+  trap : PIPE
+  if ! try_lock "$ROOT/run/supervisor.lock"; then
+    say "process $PID supervises this node already"
+    return
   fi
-  [ -d "$ROOT/releases" ] && [ -d "$ROOT/shared/config" ] && [ -d "$ROOT/logs" ] && [ -d "$ROOT/run" ] && return
-  _error=$(mkdir -p "$ROOT/releases" "$ROOT/shared/config" "$ROOT/logs" "$ROOT/run" 2>&1) ||
-    fail_io "create folders in $ROOT" "$_error"
+  end_orphan
+  _backoff=1 _restarts=0
+  while [ -z "$STOPPING" ]; do
+    line_of "$ROOT/run/wanted"
+    [ "$LINE" = run ] || break
+    line_of "$ROOT/current"
+    now
+    _started=$NOW
+    say "$(date "+%Y-%m-%d %H:%M:%S") starts $LINE"
+    # what a node that was killed said of itself
+    drop "$ROOT/shared/node.json"
+    run_node "$ROOT/releases/$LINE"
+    [ -z "$STOPPING" ] || break
+    now
+    [ "$((NOW - _started))" -lt "$STEADY_AFTER" ] || _backoff=1
+    _restarts=$((_restarts + 1))
+    echo "$_restarts" >"$ROOT/run/restarts"
+    say "the node ended after $((NOW - _started)) s ($HOW); next start in $_backoff s"
+    echo "$HOW" >"$ROOT/run/exit"
+    sleep "$_backoff" >/dev/null 2>&1 3>&- &
+    CHILD_RECORD='' CHILD=$!
+    wait "$CHILD"
+    CHILD=
+    _backoff=$((_backoff * 2))
+    [ "$_backoff" -le "$BACKOFF_MAX" ] || _backoff=$BACKOFF_MAX
+  done
+  say "stopped"
+  free_lock "$ROOT/run/supervisor.lock"
+}
+
+# on_term: passed on at once; a signal that comes just before `wait` would else be slept over.
+on_term() {
+  STOPPING=yes
+  [ -z "$CHILD" ] || kill -s "${SIGNAL:-TERM}" "$CHILD" 2>/dev/null
+}
+
+# run_node RELEASE: starts it and waits for its end; HOW it ended.
+run_node() {
+  line_of "$1/stop_signal"
+  case $LINE in INT | HUP | QUIT | USR1 | USR2) SIGNAL=$LINE ;; *) SIGNAL=TERM ;; esac
+  _setsid=setsid
+  command -v setsid >/dev/null || _setsid=
+  become_node "$1" &
+  CHILD=$!
+  # no child that was not waited for loses its id
+  record_of "$CHILD"
+  CHILD_RECORD=$RECORD
+  while [ -z "$STOPPING" ] && alive "$CHILD_RECORD"; do
+    wait "$CHILD"
+    _status=$?
+  done
+  if [ -n "$STOPPING" ] && alive "$CHILD_RECORD"; then
+    kill -s "$SIGNAL" "$CHILD" 2>/dev/null
+    if ! gone "$CHILD_RECORD" $((STOP_WAIT / 2)); then
+      signal "$CHILD_RECORD" TERM
+      gone "$CHILD_RECORD" $((STOP_WAIT - STOP_WAIT / 2)) || signal_group "$CHILD_RECORD" KILL
+      gone "$CHILD_RECORD" 2
+    fi
+  fi
+  wait "$CHILD" 2>/dev/null
+  _waited=$?
+  [ "$_waited" -eq 127 ] || _status=$_waited
+  # what it left in its group: while there is a group, no new process gets that id
+  if [ -n "$_setsid" ] && [ ! -d "/proc/$CHILD" ]; then kill -KILL "-$CHILD" 2>/dev/null; fi
+  HOW="status ${_status:-unknown}"
+  [ "${_status:-0}" -le 128 ] || HOW="signal $((_status - 128))"
+  CHILD='' SIGNAL=''
+}
+
+# end_orphan: a node whose supervisor was killed.
+end_orphan() {
+  line_of "$ROOT/run/node"
+  _orphan=$LINE
+  alive "$_orphan" || return 0
+  say "ends process $PID, a node without supervisor"
+  stop_signal
+  signal "$_orphan" "$SIGNAL"
+  gone "$_orphan" "$STOP_WAIT" || signal_group "$_orphan" KILL
+  gone "$_orphan" 2
+  SIGNAL=
+}
+
+# become_node RELEASE: this subshell writes its own record first, so there is no node without one.
+become_node() {
+  STEP=node
+  self
+  record_of "$SELF" || fail other "/proc/$SELF/stat can't be read; is /proc mounted?"
+  RELEASE=$1 PACKAGE=${1##*/} SHARED=$ROOT/shared LOGS=$ROOT/logs
+  write "$ROOT/run/package" "$PACKAGE"
+  drop "$ROOT/run/ready" "$ROOT/run/stale"
+  write "$ROOT/run/node" "$RECORD"
+  unset LC_ALL
+  export RELEASE SHARED LOGS PACKAGE
+  cd "$SHARED" || fail other "$SHARED is missing"
+  # shellcheck disable=SC3045 # every shell that this meets has it
+  ulimit -S -n "$(ulimit -H -n)" 2>/dev/null
+  exec 3>&-
+  line_of "$RELEASE/stop_signal"
+  # own session: its signals reach neither the supervisor nor the logger. The process stays the same.
+  # a shell starts background programs with INT ignored, and can't undo it
+  if [ "$LINE" = INT ] && env --default-signal=INT true 2>/dev/null; then
+    exec $_setsid env --default-signal=INT sh "$RELEASE/run"
+  fi
+  exec $_setsid sh "$RELEASE/run"
+}
+
+# Writes stdin to logs/node.log; a new file when it is full or the day ended (looked at every DAY_LOOK). Keeps LOG_FILES old ones.
+log_lines() {
+  trap "" HUP INT TERM
+  _log=$ROOT/logs/node.log
+  _size=0
+  [ ! -f "$_log" ] || _size=$(wc -c <"$_log")
+  _batch=1 _day=''
+  now
+  _look=$((NOW + DAY_LOOK))
+  while :; do
+    # few reads at once while little comes, so that the day's change is noticed
+    now
+    _began=$NOW
+    _room=$(((LOG_BYTES - _size) / 65536))
+    [ "$_room" -ge 1 ] || _room=1
+    [ "$_batch" -lt "$_room" ] && _room=$_batch
+    if ! _said=$(dd bs=65536 count="$_room" 2>&1 >>"$_log"); then
+      # a full disk must not stop the node: what can't be kept is dropped
+      _said=$(dd bs=65536 count=1 2>&1 >/dev/null)
+      _room=1
+    fi
+    records "$_said"
+    [ "${READS:-0}" -eq "$_room" ] || return
+    # busybox tells no bytes
+    if [ "$BYTES" -gt 0 ]; then _size=$((_size + BYTES)); else _size=$(wc -c <"$_log"); fi
+    now
+    if [ "$NOW" -gt "$_began" ]; then _batch=1; elif [ "$_batch" -lt 128 ]; then _batch=$((_batch * 2)); fi
+    _today=$_day
+    if [ "$NOW" -ge "$_look" ]; then
+      _today=$(date "+%Y%m%d") _look=$((NOW + DAY_LOOK))
+      _day=${_day:-$_today}
+    fi
+    if [ "$_size" -ge "$LOG_BYTES" ] || [ "$_today" != "$_day" ]; then
+      rotate
+      _day=$_today _size=0
+    fi
+  done
+}
+
+rotate() {
+  _stamp=$(date "+%Y%m%d-%H%M%S") _number=1000
+  while [ -e "$ROOT/logs/node-$_stamp-$_number.log" ]; do _number=$((_number + 1)); done
+  mv "$_log" "$ROOT/logs/node-$_stamp-$_number.log"
+  set -- "$ROOT"/logs/node-*.log
+  while [ "$#" -gt "$LOG_FILES" ]; do
+    rm -f "$1"
+    shift
+  done
+}
+
+# stop_signal: SIGNAL that the running package wants.
+stop_signal() {
+  line_of "$ROOT/run/package"
+  line_of "$ROOT/releases/$LINE/stop_signal"
+  case $LINE in INT | HUP | QUIT | USR1 | USR2) SIGNAL=$LINE ;; *) SIGNAL=TERM ;; esac
+}
+
+# records TEXT: what dd says: "WHOLE+PART records in" after a possible warning, and last "BYTES bytes …".
+# RECORDS: the whole ones; READS: all of them; both empty when it told none. BYTES.
+records() {
+  RECORDS='' READS=''
+  _rest=$1$NL
+  while [ -n "$_rest" ]; do
+    _first=${_rest%%"$NL"*}
+    _rest=${_rest#*"$NL"}
+    case $_first in
+      [0-9]*+[0-9]*\ *in)
+        _first=${_first%% *}
+        RECORDS=${_first%%+*}
+        READS=$((RECORDS + ${_first#*+}))
+        break
+        ;;
+    esac
+  done
+  _first=${1##*"$NL"}
+  BYTES=${_first%% *}
+  is_number "$BYTES" || BYTES=0
+}
+
+# A shell parses as it goes: these need nothing of what follows.
+case ${1-} in
+  supervise | detach)
+    boot
+    set_root "${2-}"
+    "$1"
+    exit
+    ;;
+esac
+
+# ---------------------------------------------------------------- what is in the install path
+
+# ours: refuses to mix with what others made.
+ours() {
+  [ ! -e "$ROOT/.p2ppool" ] || return 0
+  for _name in releases current previous shared logs run; do
+    if [ ! -e "$ROOT/$_name" ] || [ -e "$ROOT/.p2ppool" ]; then continue; fi
+    fail other "$ROOT/$_name is there already and was not made by p2ppool; choose another install path"
+  done
+}
+
+# layout [FOLDER]: makes the folders, and that one. The mark comes first, so that a cut one is known as ours.
+layout() {
+  ours
+  set -- "$ROOT/releases" "$ROOT/shared/config" "$ROOT/logs" "$ROOT/run/steps.lock" "$ROOT/run/supervisor.lock" "$@"
+  [ -e "$ROOT/.p2ppool" ] || set -- "$ROOT/.p2ppool" "$@"
+  for _folder in "$@"; do
+    [ ! -d "$_folder" ] || continue
+    _error=$(mkdir -p "$@" 2>&1) || fail_io "create folders in $ROOT" "$_error"
+    return
+  done
 }
 
 installed() { [ -e "$ROOT/.p2ppool" ] && [ -d "$ROOT/run" ]; }
@@ -523,73 +778,46 @@ step_usage() {
 
 # take SIZE FILE: exactly SIZE bytes from stdin, and not one more. 1: TAKE_ERROR (all bytes were read), 2: cut.
 take() {
-  need dd
-  if [ -z "$EXACT" ]; then
-    EXACT=slow
-    dd if=/dev/null of=/dev/null iflag=fullblock count=0 2>/dev/null && EXACT=full
-  fi
-  if [ "$EXACT" = slow ]; then
-    # dd reads a pipe byte by byte: correct, and slow
-    TAKE_ERROR=$(dd bs=1 count="$1" 2>&1 >"$2")
+  for EXACT in bytes blocks slow; do
+    TAKE_ERROR=$(exactly "$1" 2>&1 >"$2")
     _status=$?
     records "$TAKE_ERROR"
-    _done=$RECORDS
-  else
-    TAKE_ERROR=$(take_blocks 65536 "$(($1 / 65536))" "$2")
-    _status=$?
-    records "$TAKE_ERROR"
-    _done=$((RECORDS * 65536))
-    if [ "$_status" -eq 0 ] && [ "$_done" -eq "$(($1 - $1 % 65536))" ] && [ "$(($1 % 65536))" -gt 0 ]; then
-      TAKE_ERROR=$(dd bs="$(($1 % 65536))" count=1 iflag=fullblock 2>&1 >>"$2")
-      _status=$?
-      records "$TAKE_ERROR"
-      _done=$((_done + RECORDS * ($1 % 65536)))
-    fi
-  fi
+    # a dd that does not know the flags read nothing, and counts nothing
+    if [ "$_status" -eq 0 ] || [ -n "$RECORDS" ] || [ ! -e "$2" ]; then break; fi
+  done
   if [ "$_status" -ne 0 ]; then
-    drain "$(($1 - _done))"
+    RECORDS=${RECORDS:-0}
+    case $EXACT in
+      # a part of a record is the last one
+      bytes) [ "${READS:-0}" -gt "$RECORDS" ] && _done=$1 || _done=$((RECORDS * 65536)) ;;
+      blocks) [ "$1" -lt 65536 ] && _done=$1 || _done=$((RECORDS * 65536 + $1 % 65536)) ;;
+      *) _done=$RECORDS ;;
+    esac
+    [ "$_done" -ge "$1" ] || (exactly "$(($1 - _done))" >/dev/null 2>&1)
     return 1
   fi
-  [ "$_done" -eq "$1" ] || return 2
+  # not every dd counts bytes, and one of two counts its own
+  if [ "$EXACT" != bytes ] || [ "$BYTES" -eq 0 ]; then BYTES=$(wc -c <"$2"); fi
+  [ "$BYTES" -eq "$1" ] || return 2
 }
 
-take_blocks() {
-  if [ "$2" -gt 0 ]; then
-    dd bs="$1" count="$2" iflag=fullblock 2>&1 >"$3"
-  else
-    true >"$3" && echo 0+0
-  fi 2>&1
-}
-
-# records TEXT: what dd says: "WHOLE+PART records in" after a possible warning, and last "BYTES bytes …".
-# RECORDS: the whole ones; READS: all of them; BYTES.
-records() {
-  RECORDS=0 READS=0
-  _rest=$1$NL
-  while [ -n "$_rest" ]; do
-    _first=${_rest%%"$NL"*}
-    _rest=${_rest#*"$NL"}
-    case $_first in
-      [0-9]*+[0-9]*\ *in | 0+0)
-        _first=${_first%% *}
-        RECORDS=${_first%%+*}
-        READS=$((RECORDS + ${_first#*+}))
-        break
-        ;;
-    esac
-  done
-  _first=${1##*"$NL"}
-  BYTES=${_first%% *}
-  is_number "$BYTES" || BYTES=0
-}
-
-drain() {
-  if [ "$EXACT" = full ]; then
-    [ "$1" -lt 65536 ] || dd bs=65536 count="$(($1 / 65536))" iflag=fullblock of=/dev/null 2>/dev/null
-    [ "$(($1 % 65536))" -eq 0 ] || dd bs="$(($1 % 65536))" count=1 iflag=fullblock of=/dev/null 2>/dev/null
-  else
-    dd bs=1 count="$1" of=/dev/null 2>/dev/null
+# exactly SIZE: copies that many bytes in the way EXACT; ends its subshell.
+exactly() {
+  case $EXACT in
+    bytes) exec dd bs=65536 count="$1" iflag=fullblock,count_bytes ;;
+    slow) exec dd bs=1 count="$1" ;;
+  esac
+  # blocks, for busybox before 1.34; the rest is read even when the blocks can't be written
+  _status=0
+  if [ "$1" -ge 65536 ]; then
+    dd bs=65536 count="$(($1 / 65536))" iflag=fullblock || _status=1
+  elif [ "$1" -eq 0 ]; then
+    echo "0+0 records in" >&2
   fi
+  if [ "$(($1 % 65536))" -gt 0 ]; then
+    dd bs="$(($1 % 65536))" count=1 iflag=fullblock || _status=1
+  fi
+  exit "$_status"
 }
 
 go() { printf "%s\n" "{${D}step${D}:$D$STEP$D,${D}go${D}:true}" >&3; }
@@ -639,7 +867,7 @@ step_receive() {
   fi
   need tar gzip dd mkdir mv rm
   has_sum_tool || fail missing_tool "sha256sum is not installed, nor shasum, openssl or busybox (PATH=$PATH)"
-  layout
+  ours
   clean_parts
   is_number "$ARG_unpacked" || ARG_unpacked=$ARG_size
   _kib=$(((ARG_size + ARG_unpacked) / 1024 + 64))
@@ -648,7 +876,7 @@ step_receive() {
   fi
   part_name
   _part=$ROOT/releases/$ARG_digest.$PART
-  _error=$(mkdir "$_part" "$_part/tree" 2>&1) || fail_io "create $_part" "$_error"
+  layout "$_part/tree"
   receive_file "the package" "$ARG_size" "$_part/tgz"
   sum_of "$_part/tgz"
   [ "$SUM" = "$ARG_digest" ] || fail digest_mismatch "the package should be $ARG_digest and what arrived is $SUM"
@@ -753,13 +981,6 @@ halt() {
   rm -f "$ROOT/run/node" "$ROOT/run/ready" "$ROOT/run/package"
 }
 
-# stop_signal: SIGNAL that the running package wants.
-stop_signal() {
-  line_of "$ROOT/run/package"
-  line_of "$ROOT/releases/$LINE/stop_signal"
-  case $LINE in INT | HUP | QUIT | USR1 | USR2) SIGNAL=$LINE ;; *) SIGNAL=TERM ;; esac
-}
-
 # check_ports RELEASE: nobody else listens where the node will.
 check_ports() {
   _ports=$ROOT/shared/config/ports
@@ -828,15 +1049,16 @@ begin() {
   if [ -n "$SUPERVISOR$NODE" ]; then halt; fi
   check_arch "$_release"
   check_ports "$_release"
-  rm -f "$ROOT/run/node" "$ROOT/run/ready" "$ROOT/run/exit"
-  echo 0 >"$ROOT/run/restarts" || fail_io "write $ROOT/run/restarts" failed
-  put "$ROOT/run/wanted" run
+  drop "$ROOT/run/node" "$ROOT/run/ready" "$ROOT/run/exit"
+  # no supervisor is there to read them
+  write "$ROOT/run/restarts" 0
+  write "$ROOT/run/wanted" run
   launch "$_release/host.sh"
   CHANGED=true
   wait_ready
 }
 
-# launch SCRIPT: supervisor and logger, in sessions of their own, holding nothing of this one.
+# launch SCRIPT: supervisor and logger, in a session of their own, holding nothing of this one.
 launch() {
   _script=$1
   _setsid=setsid
@@ -845,7 +1067,7 @@ launch() {
     [ -n "$_setsid" ] || trap "" HUP
     cd / || exit 1
     exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
-    $_setsid sh "$_script" supervise "$ROOT" 2>&1 | $_setsid sh "$_script" log "$ROOT" >/dev/null 2>&1 &
+    exec $_setsid sh "$_script" detach "$ROOT"
   ) </dev/null >/dev/null 2>&1
 }
 
@@ -933,7 +1155,7 @@ step_remove() {
     [ "$_try" -lt 3 ] || fail_io "delete $ROOT" "$_error"
     nap
   done
-  _error=$(rm -f "$ROOT/.p2ppool" 2>&1) || fail_io "delete $ROOT" "$_error"
+  _error=$(rm -rf "$ROOT/.p2ppool" 2>&1) || fail_io "delete $ROOT" "$_error"
   # what others put there stays
   rmdir "$ROOT" 2>/dev/null
   raw changed true
@@ -1048,173 +1270,6 @@ step_data() {
   send "$ROOT/shared" "$@"
 }
 
-# ---------------------------------------------------------------- the supervisor, the node, the logger
-
-say() { printf "%s\n" "p2ppool: $*"; }
-
-# Keeps one node running while run/wanted says so. A second one on the same path ends at once.
-supervise() {
-  STOPPING='' CHILD=''
-  exec 3>&1
-  STEP=supervise
-  trap on_term TERM INT HUP
-  # without its logger, a line must not end it
-  trap : PIPE
-  if ! try_lock "$ROOT/run/supervisor.lock"; then
-    say "process $PID supervises this node already"
-    return
-  fi
-  end_orphan
-  _backoff=1 _restarts=0
-  while [ -z "$STOPPING" ]; do
-    line_of "$ROOT/run/wanted"
-    [ "$LINE" = run ] || break
-    line_of "$ROOT/current"
-    now
-    _started=$NOW
-    say "$(date "+%Y-%m-%d %H:%M:%S") starts $LINE"
-    # what a node that was killed said of itself
-    rm -f "$ROOT/shared/node.json"
-    run_node "$ROOT/releases/$LINE"
-    [ -z "$STOPPING" ] || break
-    now
-    [ "$((NOW - _started))" -lt "$STEADY_AFTER" ] || _backoff=1
-    _restarts=$((_restarts + 1))
-    echo "$_restarts" >"$ROOT/run/restarts"
-    say "the node ended after $((NOW - _started)) s ($HOW); next start in $_backoff s"
-    echo "$HOW" >"$ROOT/run/exit"
-    sleep "$_backoff" >/dev/null 2>&1 3>&- &
-    CHILD_RECORD='' CHILD=$!
-    wait "$CHILD"
-    CHILD=
-    _backoff=$((_backoff * 2))
-    [ "$_backoff" -le "$BACKOFF_MAX" ] || _backoff=$BACKOFF_MAX
-  done
-  say "stopped"
-  free_lock "$ROOT/run/supervisor.lock"
-}
-
-# on_term: passed on at once; a signal that comes just before `wait` would else be slept over.
-on_term() {
-  STOPPING=yes
-  [ -z "$CHILD" ] || kill -s "${SIGNAL:-TERM}" "$CHILD" 2>/dev/null
-}
-
-# run_node RELEASE: starts it and waits for its end; HOW it ended.
-run_node() {
-  line_of "$1/stop_signal"
-  case $LINE in INT | HUP | QUIT | USR1 | USR2) SIGNAL=$LINE ;; *) SIGNAL=TERM ;; esac
-  _setsid=setsid
-  command -v setsid >/dev/null || _setsid=
-  # own session: its signals reach neither the supervisor nor the logger
-  $_setsid sh "$1/host.sh" node "$ROOT" 3>&- &
-  CHILD=$!
-  # no child that was not waited for loses its id
-  record_of "$CHILD"
-  CHILD_RECORD=$RECORD
-  while [ -z "$STOPPING" ] && alive "$CHILD_RECORD"; do
-    wait "$CHILD"
-    _status=$?
-  done
-  if [ -n "$STOPPING" ] && alive "$CHILD_RECORD"; then
-    kill -s "$SIGNAL" "$CHILD" 2>/dev/null
-    if ! gone "$CHILD_RECORD" $((STOP_WAIT / 2)); then
-      signal "$CHILD_RECORD" TERM
-      gone "$CHILD_RECORD" $((STOP_WAIT - STOP_WAIT / 2)) || signal_group "$CHILD_RECORD" KILL
-      gone "$CHILD_RECORD" 2
-    fi
-  fi
-  wait "$CHILD" 2>/dev/null
-  _waited=$?
-  [ "$_waited" -eq 127 ] || _status=$_waited
-  # what it left in its group: while there is a group, no new process gets that id
-  if [ -n "$_setsid" ] && [ ! -d "/proc/$CHILD" ]; then kill -KILL "-$CHILD" 2>/dev/null; fi
-  HOW="status ${_status:-unknown}"
-  [ "${_status:-0}" -le 128 ] || HOW="signal $((_status - 128))"
-  CHILD='' SIGNAL=''
-}
-
-# end_orphan: a node whose supervisor was killed.
-end_orphan() {
-  line_of "$ROOT/run/node"
-  _orphan=$LINE
-  alive "$_orphan" || return 0
-  say "ends process $PID, a node without supervisor"
-  stop_signal
-  signal "$_orphan" "$SIGNAL"
-  gone "$_orphan" "$STOP_WAIT" || signal_group "$_orphan" KILL
-  gone "$_orphan" 2
-  SIGNAL=
-}
-
-# Becomes the node: writes its own record first, so there is none without one.
-become_node() {
-  exec 3>&1
-  STEP=node
-  record_of "$$" || fail other "/proc/$$/stat can't be read; is /proc mounted?"
-  line_of "$ROOT/current"
-  PACKAGE=$LINE RELEASE=$ROOT/releases/$LINE SHARED=$ROOT/shared LOGS=$ROOT/logs
-  echo "$PACKAGE" >"$ROOT/run/package"
-  rm -f "$ROOT/run/ready" "$ROOT/run/stale"
-  put "$ROOT/run/node" "$RECORD"
-  unset LC_ALL
-  export RELEASE SHARED LOGS PACKAGE
-  cd "$SHARED" || fail other "$SHARED is missing"
-  # shellcheck disable=SC3045 # every shell that this meets has it
-  ulimit -S -n "$(ulimit -H -n)" 2>/dev/null
-  exec 3>&-
-  line_of "$RELEASE/stop_signal"
-  # a shell starts background programs with INT ignored, and can't undo it
-  if [ "$LINE" = INT ] && env --default-signal=INT true 2>/dev/null; then
-    exec env --default-signal=INT sh "$RELEASE/run"
-  fi
-  exec sh "$RELEASE/run"
-}
-
-# Writes stdin to logs/node.log; a new file when it is full or the day ends. Keeps LOG_FILES old ones.
-log_lines() {
-  trap "" HUP INT TERM
-  _log=$ROOT/logs/node.log
-  _size=0
-  [ ! -f "$_log" ] || _size=$(wc -c <"$_log")
-  _batch=1 _day=$(date "+%Y%m%d")
-  while :; do
-    # few reads at once while little comes, so that the day's change is noticed
-    now
-    _began=$NOW
-    _room=$(((LOG_BYTES - _size) / 65536))
-    [ "$_room" -ge 1 ] || _room=1
-    [ "$_batch" -lt "$_room" ] && _room=$_batch
-    if ! _said=$(dd bs=65536 count="$_room" 2>&1 >>"$_log"); then
-      # a full disk must not stop the node: what can't be kept is dropped
-      _said=$(dd bs=65536 count=1 2>&1 >/dev/null)
-      _room=1
-    fi
-    records "$_said"
-    [ "$READS" -eq "$_room" ] || return
-    # busybox tells no bytes
-    if [ "$BYTES" -gt 0 ]; then _size=$((_size + BYTES)); else _size=$(wc -c <"$_log"); fi
-    now
-    if [ "$NOW" -gt "$_began" ]; then _batch=1; elif [ "$_batch" -lt 128 ]; then _batch=$((_batch * 2)); fi
-    _today=$(date "+%Y%m%d")
-    if [ "$_size" -ge "$LOG_BYTES" ] || [ "$_today" != "$_day" ]; then
-      rotate
-      _day=$_today _size=0
-    fi
-  done
-}
-
-rotate() {
-  _stamp=$(date "+%Y%m%d-%H%M%S") _number=1000
-  while [ -e "$ROOT/logs/node-$_stamp-$_number.log" ]; do _number=$((_number + 1)); done
-  mv "$_log" "$ROOT/logs/node-$_stamp-$_number.log"
-  set -- "$ROOT"/logs/node-*.log
-  while [ "$#" -gt "$LOG_FILES" ]; do
-    rm -f "$1"
-    shift
-  done
-}
-
 # ---------------------------------------------------------------- requests
 
 # step NAME [KEY=VALUE…]: runs it apart, so that a failure ends only the step.
@@ -1296,9 +1351,6 @@ main() {
   set_root "${2-}"
   case $_mode in
     serve) serve "$@" ;;
-    supervise) supervise ;;
-    node) become_node ;;
-    log) log_lines ;;
     "" | -h | --help | help)
       echo "usage: sh host.sh STEP INSTALL_PATH [KEY=VALUE...]"
       echo "steps: status start stop restart remove usage activate receive configure logs data serve"

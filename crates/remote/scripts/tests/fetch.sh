@@ -69,6 +69,7 @@ test_a_noisy_node_fills_a_bounded_number_of_files() {
 }
 
 test_a_new_day_begins_a_new_log() {
+  export P2PPOOL_DAY_LOOK=0
   mkdir days
   echo 20260101 >day
   cat >days/date <<DATE

@@ -37,11 +37,13 @@ test_supervisors_at_once_give_one_node() {
   for n in 1 2 3 4 5; do sh "$ROOT/releases/$DIGEST/host.sh" supervise "$ROOT" >"out.$n" 2>&1 & done
   must_come 5 sh -c 'test "$(cat out.* | grep -c "supervises this node already")" -eq 4'
   must_come 5 count_is 1
-  running
+  must_come 5 is_running
   ok stop
   count_is 0 || stop_test "nodes: $(nodes)"
   ok remove
 }
+
+session_of() { sed 's/.*) //' "/proc/$1/stat" | cut -d" " -f4; }
 
 test_the_supervisor_holds_nothing_of_the_session() {
   install one
@@ -69,8 +71,9 @@ test_the_supervisor_holds_nothing_of_the_session() {
         *) stop_test "$id holds ${fd##*/} -> $(readlink "$fd")" ;;
       esac
     done
-    is "$(sed 's/.*) //' "/proc/$id/stat" | cut -d" " -f4)" "$(cut -d" " -f1 "/proc/$id/stat")" "leads its session"
+    [ "$(session_of "$id")" != "$(session_of $$)" ] || stop_test "$id is in the session that started it"
   done
+  is "$(session_of "$node")" "$node" "the node leads its session"
   ok remove
 }
 

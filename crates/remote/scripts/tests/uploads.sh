@@ -99,6 +99,19 @@ DD
   sizes_are_exact 1 5000 70001 0
 }
 
+test_a_payload_is_read_to_the_byte_without_count_bytes() {
+  mkdir old
+  cat >old/dd <<'DD'
+#!/bin/sh
+for word; do case $word in *count_bytes*) echo "dd: invalid input flag" >&2; exit 1 ;; esac; done
+exec /usr/bin/env PATH=/usr/bin:/bin dd "$@"
+DD
+  chmod +x old/dd
+  PATH=$WORK/old:$PATH
+  sizes_are_exact 1 65535 65536 300001 0
+  test_a_disk_that_fills_while_receiving_keeps_the_session_in_step
+}
+
 test_a_slow_sender_is_waited_for() {
   new_package one
   {
