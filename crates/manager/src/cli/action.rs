@@ -13,7 +13,7 @@ use super::client::Client;
 use super::error::CliError;
 use super::input::{confirm, read_text};
 use super::output::Output;
-use super::pool::{Summary, settings_patch};
+use super::pool::{Summary, settings_patch_of};
 use super::watch::{follow, summary};
 
 pub(super) async fn run(command: ActionCommand, client: &Client, output: Output) -> Result<ExitCode, CliError> {
@@ -21,7 +21,7 @@ pub(super) async fn run(command: ActionCommand, client: &Client, output: Output)
         ActionCommand::Install { on, bundle } => (Action::Install, on, with_bundle(json!({}), bundle, client).await?),
         ActionCommand::Upgrade { on, bundle, hosts, settings } => {
             let mut params = json!({});
-            let patch = settings_patch(&settings)?;
+            let patch = settings_patch_of(&on.pool, &settings, client).await?;
             if patch != json!({}) {
                 params["settings"] = patch;
             }

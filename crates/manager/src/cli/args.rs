@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use p2ppool_model::outcome::Outcome;
 use p2ppool_model::pool::{OverlayKindName, TransportName, Visibility};
-use p2ppool_model::{HostId, PoolName, TaskId, TokenId};
+use p2ppool_model::{PoolName, TaskId, TokenId};
 
 use crate::config::Settings;
 
@@ -17,13 +17,20 @@ pub(super) const SERVER_DEFAULT: &str = "http://127.0.0.1:8080";
 #[command(name = "p2ppool", version, propagate_version = true, arg_required_else_help = true)]
 pub(super) struct Args {
     /// Address of the manager
-    #[arg(long, global = true, env = "P2PPOOL_SERVER", default_value = SERVER_DEFAULT, value_name = "URL")]
+    #[arg(long, global = true, help_heading = "Options of every command", env = "P2PPOOL_SERVER", default_value = SERVER_DEFAULT, value_name = "URL")]
     pub(super) server: String,
     /// API token; else the one that `p2ppool login` kept
-    #[arg(long, global = true, env = "P2PPOOL_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Options of every command",
+        env = "P2PPOOL_TOKEN",
+        hide_env_values = true,
+        value_name = "TOKEN"
+    )]
     pub(super) token: Option<String>,
     /// Print JSON instead of tables
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Options of every command")]
     pub(super) json: bool,
     #[command(subcommand)]
     pub(super) command: Command,
@@ -132,6 +139,9 @@ pub(super) enum PoolCommand {
         /// Private key file to reach the hosts with
         #[arg(long, value_name = "FILE")]
         key: Option<PathBuf>,
+        /// File with the key's passphrase
+        #[arg(long, value_name = "FILE", requires = "key")]
+        passphrase_file: Option<PathBuf>,
         #[command(flatten)]
         settings: SettingsArgs,
     },
@@ -326,8 +336,8 @@ pub(super) enum TaskCommand {
     Output {
         /// The task's number
         task: TaskId,
-        /// The host's id, as in `task show --json`
-        host: HostId,
+        /// The host's address, as in `task show`, or its id
+        host: String,
     },
     /// Follow a task until it has ended; exit non-zero when a host failed
     Watch {

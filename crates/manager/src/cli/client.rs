@@ -47,6 +47,11 @@ impl Client {
         Ok(Self { http, server, token })
     }
 
+    /// Whether requests say who asks.
+    pub(super) fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
     /// The manager's address.
     pub(super) fn server(&self) -> &str {
         &self.server
@@ -217,16 +222,24 @@ async fn refusal(method: &'static str, path: &str, response: Response) -> CliErr
     let status = response.status().as_u16();
     let body: Value = response.json().await.unwrap_or(Value::Null);
     let error = &body["error"];
-    let message = error["message"].as_str().unwrap_or("refused without a reason").to_owned();
+    let message = error["message"].as_str().unwrap_or("refused without a reason");
     let advice = match status {
-        401 => "\n  log in with `p2ppool login`, or give --token",
+        401 if path != "login" => "\n  log in with `p2ppool login`, or give --token",
         _ => "",
     };
-    let details = match &error["details"] {
-        Value::Array(items) => items.iter().map(|item| format!("\n  {}", detail(item))).collect(),
-        _ => String::new(),
-    };
+    let details: Vec<String> = error["details"].as_array().into_iter().flatten().map(detail).collect();
+    let (message, details) = without_repeats(message, &details);
     CliError::Refused { method, path: path.to_owned(), message, details: details + advice, status }
+}
+
+/// The manager's message sums up the details; a person gets each of them once.
+fn without_repeats(message: &str, details: &[String]) -> (String, String) {
+    let lines = || details.iter().map(|detail| format!("\n  {detail}")).collect();
+    match details.first().and_then(|first| message.find(first.as_str())) {
+        Some(0) if details.len() == 1 => (message.to_owned(), String::new()),
+        Some(start) if start > 0 => (message.get(..start).unwrap_or(message).trim_end().to_owned(), lines()),
+        _ => (message.to_owned(), lines()),
+    }
 }
 
 fn detail(item: &Value) -> String {
@@ -264,5 +277,22 @@ impl Events {
                 Ok(None) | Err(_) => return None,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_detail_is_said_twice() {
+        let one = ["key: it is encrypted".to_owned()];
+        assert_eq!(without_repeats("key: it is encrypted", &one), (one[0].clone(), String::new()));
+        let two = ["line 1: no host".to_owned(), "line 3: no port".to_owned()];
+        assert_eq!(
+            without_repeats("lines are wrong: line 1: no host; and 1 more", &two),
+            ("lines are wrong:".to_owned(), "\n  line 1: no host\n  line 3: no port".to_owned())
+        );
+        assert_eq!(without_repeats("wrong", &one), ("wrong".to_owned(), "\n  key: it is encrypted".to_owned()));
     }
 }

@@ -1,5 +1,7 @@
 //! `p2ppool host …` and `p2ppool key …`
 
+use std::path::Path;
+
 use p2ppool_model::host::Host;
 use p2ppool_model::{PoolName, Time};
 use serde_json::{Value, json};
@@ -37,10 +39,7 @@ pub(super) async fn run(command: HostCommand, client: &Client, output: Output) -
 pub(super) async fn run_key(command: KeyCommand, client: &Client, output: Output) -> Result<(), CliError> {
     let (pool, answer): (PoolName, Value) = match command {
         KeyCommand::Set { pool, file, passphrase_file } => {
-            let mut body = json!({ "key": read_text(&file)? });
-            if let Some(file) = passphrase_file {
-                body["passphrase"] = Value::from(read_text(&file)?.trim_end_matches(['\r', '\n']));
-            }
+            let body = key_body(&file, passphrase_file.as_deref())?;
             let answer = client.put(&format!("pools/{pool}/key"), &body).await?;
             (pool, answer)
         }
@@ -58,6 +57,15 @@ pub(super) async fn run_key(command: KeyCommand, client: &Client, output: Output
             text("public_key")
         )
     })
+}
+
+/// A private key file and the file with its passphrase, as the API takes them.
+pub(super) fn key_body(file: &Path, passphrase: Option<&Path>) -> Result<Value, CliError> {
+    let mut body = json!({ "key": read_text(file)? });
+    if let Some(passphrase) = passphrase {
+        body["passphrase"] = Value::from(read_text(passphrase)?.trim_end_matches(['\r', '\n']));
+    }
+    Ok(body)
 }
 
 async fn hosts(pool: &PoolName, query: &str, limit: u32, client: &Client) -> Result<Page<Host>, CliError> {
@@ -80,10 +88,24 @@ async fn trust(
     let path = format!("pools/{pool}/hosts/{}", host.id);
     let Some(fingerprint) = fingerprint else {
         let keys = client.get_value(&format!("{path}/key")).await?;
-        return output.value(&keys);
+        return output.show(&keys, || key_text(pool, address, &keys));
     };
     let answer: Value = client.post(&format!("{path}/trust"), &json!({ "fingerprint": fingerprint })).await?;
     output.show(&answer, || format!("{address} is trusted with {fingerprint}"))
+}
+
+fn key_text(pool: &PoolName, address: &str, keys: &Value) -> String {
+    let line = |name: &str, when: &str| match (keys[name]["fingerprint"].as_str(), keys[name]["since"].as_str()) {
+        (Some(fingerprint), Some(since)) => format!("{name:8}{fingerprint}  {when} {since}\n"),
+        _ => format!("{name:8}-\n"),
+    };
+    let both = line("pinned", "since") + &line("shown", "at");
+    match keys["shown"]["fingerprint"].as_str() {
+        Some(shown) if keys["pinned"]["fingerprint"] != keys["shown"]["fingerprint"] => format!(
+            "{address}\n{both}if the new key is right: p2ppool host trust {pool} {address} --fingerprint {shown}"
+        ),
+        _ => format!("{address}\n{both}"),
+    }
 }
 
 fn host_table(page: &Page<Host>) -> String {

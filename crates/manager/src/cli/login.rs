@@ -35,7 +35,15 @@ pub(super) async fn login(args: LoginArgs, client: &Client, output: Output) -> R
 /// Makes an API token with a name and password.
 pub(super) async fn new_token(client: &Client, name: &str, password: &str, purpose: &str) -> Result<String, CliError> {
     let cookie = client.login(name, password).await?;
-    let answer: Value = client.post_with_cookie("tokens", &cookie, &json!({ "name": purpose })).await?;
+    let answer: Result<Value, CliError> = client.post_with_cookie("tokens", &cookie, &json!({ "name": purpose })).await;
+    let answer = match answer {
+        // the former login's token may still be in use elsewhere: this one gets a name of its own
+        Err(CliError::Refused { status: 409, .. }) => {
+            let purpose = format!("{purpose}, {}", p2ppool_model::Time::now());
+            client.post_with_cookie("tokens", &cookie, &json!({ "name": purpose })).await?
+        }
+        answer => answer?,
+    };
     match answer["token"].as_str() {
         Some(token) => Ok(token.to_owned()),
         None => Err(CliError::BadAnswer { path: "tokens".to_owned(), reason: "no token in it".to_owned() }),

@@ -1,7 +1,8 @@
 //! `p2ppool pool …`
 
+use p2ppool_model::PoolName;
 use p2ppool_model::Time;
-use p2ppool_model::pool::Pool;
+use p2ppool_model::pool::{Pool, Ports, TransportName};
 use p2ppool_model::snapshot::Snapshot;
 use p2ppool_model::task::Task;
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use serde_json::{Map, Value, json};
 use super::args::{PoolCommand, SettingsArgs};
 use super::client::Client;
 use super::error::CliError;
+use super::host::key_body;
 use super::input::{confirm, read_text};
 use super::output::{Output, ago, percent, table};
 use super::task::task_table;
@@ -34,32 +36,48 @@ pub(super) struct HostCounts {
 
 pub(super) async fn run(command: PoolCommand, client: &Client, output: Output) -> Result<(), CliError> {
     match command {
-        PoolCommand::Create { name, hosts, key, settings } => {
-            let mut body = settings_patch(&settings)?;
+        PoolCommand::Create { name, hosts, key, passphrase_file, settings } => {
+            let mut body = settings_patch(&settings, Ports::default())?;
             body["name"] = json!(name);
             if let Some(file) = hosts {
                 body["hosts"] = Value::String(read_text(&file)?);
             }
-            let key = key.map(|file| read_text(&file)).transpose()?;
+            let key = key.map(|file| key_body(&file, passphrase_file.as_deref())).transpose()?;
+            let has_key = key.is_some();
             let mut created: Summary = client.post("pools", &body).await?;
             if let Some(key) = key {
-                let _: Value = client.put(&format!("pools/{name}/key"), &json!({ "key": key })).await?;
+                let kept: Result<Value, CliError> = client.put(&format!("pools/{name}/key"), &key).await;
+                if let Err(error) = kept {
+                    // all or nothing: else the same command with the right key would find the name taken
+                    client.delete(&format!("pools/{name}")).await?;
+                    return Err(error);
+                }
                 created = client.get(&format!("pools/{name}")).await?;
             }
             output.show(&created, || {
-                format!("created {name} with {} hosts; next: p2ppool install {name} --wait", created.hosts.total)
+                let next = match created.pool.settings.transport {
+                    _ if created.hosts.total == 0 => format!("host set {name} FILE"),
+                    TransportName::Ssh if !has_key => format!("key set {name} FILE, or key generate {name}"),
+                    _ => format!("install {name} --wait"),
+                };
+                format!("created {name} with {} hosts; next: p2ppool {next}", created.hosts.total)
             })
         }
         PoolCommand::List => {
             let pools: Vec<Summary> = client.get("pools").await?;
-            output.show(&pools, || pool_table(&pools))
+            output.show(&pools, || match pools[..] {
+                [] if !client.has_token() => {
+                    "no public pools; log in with `p2ppool login` to see the others".to_owned()
+                }
+                _ => pool_table(&pools),
+            })
         }
         PoolCommand::Show { pool } => {
             let summary: Summary = client.get(&format!("pools/{pool}")).await?;
             output.show(&summary, || details(&summary))
         }
         PoolCommand::Edit { pool, settings } => {
-            let patch = settings_patch(&settings)?;
+            let patch = settings_patch_of(&pool, &settings, client).await?;
             if patch == json!({}) {
                 return Err(CliError::Other("nothing to change was given; see `p2ppool pool edit --help`".to_owned()));
             }
@@ -83,8 +101,23 @@ pub(super) async fn run(command: PoolCommand, client: &Client, output: Output) -
     }
 }
 
-/// The given settings as the JSON of a pool; a port of 0 stands for none.
-pub(super) fn settings_patch(settings: &SettingsArgs) -> Result<Value, CliError> {
+/// The given settings of a pool that is there: ports that aren't given keep their values.
+pub(super) async fn settings_patch_of(
+    pool: &PoolName,
+    settings: &SettingsArgs,
+    client: &Client,
+) -> Result<Value, CliError> {
+    let ports = if [settings.tcp_port, settings.udp_port, settings.rpc_port].iter().any(Option::is_some) {
+        let now: Summary = client.get(&format!("pools/{pool}")).await?;
+        now.pool.settings.ports
+    } else {
+        Ports::default()
+    };
+    settings_patch(settings, ports)
+}
+
+/// The given settings as the JSON of a pool; a port of 0 stands for none, one that isn't given for that of `ports`.
+fn settings_patch(settings: &SettingsArgs, ports: Ports) -> Result<Value, CliError> {
     let mut patch = Map::new();
     let mut set = |name: &str, value: Option<Value>| {
         if let Some(value) = value {
@@ -103,18 +136,18 @@ pub(super) fn settings_patch(settings: &SettingsArgs) -> Result<Value, CliError>
     set("kad_protocol", settings.kad_protocol.clone().map(Value::from));
     set("bootstrap", (!settings.bootstrap.is_empty()).then(|| json!(settings.bootstrap)));
     set("private_addresses", settings.private_addresses.map(Value::from));
-    set("ports", ports_patch(settings));
+    set("ports", ports_patch(settings, ports));
     let secret = settings.network_secret.as_deref().map(read_text).transpose()?;
     set("network_secret", secret.map(|secret| Value::from(secret.trim())));
     Ok(Value::Object(patch))
 }
 
-fn ports_patch(settings: &SettingsArgs) -> Option<Value> {
+fn ports_patch(settings: &SettingsArgs, ports: Ports) -> Option<Value> {
     let given = [("tcp", settings.tcp_port), ("udp", settings.udp_port), ("rpc", settings.rpc_port)];
     if given.iter().all(|(_, port)| port.is_none()) {
         return None;
     }
-    let mut ports = json!(p2ppool_model::pool::Ports::default());
+    let mut ports = json!(ports);
     for (name, port) in given {
         if let Some(port) = port {
             ports[name] = if port == 0 { Value::Null } else { json!(port) };
@@ -181,10 +214,11 @@ mod tests {
 
     #[test]
     fn only_what_is_given_is_sent() {
-        assert_eq!(settings_patch(&SettingsArgs::default()).unwrap(), json!({}));
+        assert_eq!(settings_patch(&SettingsArgs::default(), Ports::default()).unwrap(), json!({}));
         let args = SettingsArgs { udp_port: Some(0), test: Some(true), ..SettingsArgs::default() };
-        let patch = settings_patch(&args).unwrap();
-        assert_eq!(patch["ports"], json!({ "tcp": 4650, "udp": null, "rpc": 4651 }));
+        let now = Ports { tcp: Some(7000), udp: Some(7001), rpc: 7002 };
+        let patch = settings_patch(&args, now).unwrap();
+        assert_eq!(patch["ports"], json!({ "tcp": 7000, "udp": null, "rpc": 7002 }));
         assert_eq!(patch["test"], json!(true));
     }
 

@@ -10,7 +10,7 @@ use super::args::TaskCommand;
 use super::client::Client;
 use super::error::CliError;
 use super::output::{Output, ago, duration, known, table};
-use super::watch::{follow, summary};
+use super::watch::{follow, said, summary};
 
 /// Most hosts that `task show` asks for.
 const HOSTS_SHOWN: u32 = 1000;
@@ -35,7 +35,12 @@ pub(super) async fn run(command: TaskCommand, client: &Client, output: Output) -
         }
         TaskCommand::Show { task, outcome } => show(task.0, outcome.map(|o| o.as_str()), client, output).await?,
         TaskCommand::Output { task, host } => {
-            output.line(&client.get_text(&format!("tasks/{task}/hosts/{host}/output")).await?)?;
+            let id = host_id(task.0, &host, client).await?;
+            let text = client.get_text(&format!("tasks/{task}/hosts/{id}/output")).await?;
+            output.show(&serde_json::json!({ "task": task, "host": id, "output": text }), || match text.trim() {
+                "" => "the host's commands printed nothing".to_owned(),
+                _ => text.clone(),
+            })?;
         }
         TaskCommand::Watch { task } => {
             let task: Task = client.get(&format!("tasks/{task}")).await?;
@@ -58,12 +63,40 @@ pub(super) async fn run(command: TaskCommand, client: &Client, output: Output) -
     Ok(ExitCode::SUCCESS)
 }
 
+/// The id of a host of a task that was named by its address, or by the id itself.
+async fn host_id(task: i64, host: &str, client: &Client) -> Result<i64, CliError> {
+    if let Ok(id) = host.parse() {
+        return Ok(id);
+    }
+    let query: String = url::form_urlencoded::byte_serialize(host.as_bytes()).collect();
+    let page: Page<TaskHost> = client.get(&format!("tasks/{task}/hosts?q={query}&limit={HOSTS_SHOWN}")).await?;
+    let named: Vec<&TaskHost> =
+        page.items.iter().filter(|row| row.address == host || without_port(&row.address) == host).collect();
+    match named[..] {
+        [row] => Ok(row.host.0),
+        [] => Err(CliError::Other(format!("task #{task} has no host `{host}`; see `p2ppool task show {task}`"))),
+        _ => Err(CliError::Other(format!("task #{task} has more than one host `{host}`: give its port, too"))),
+    }
+}
+
+/// `192.0.2.1:22` and `[2001:db8::1]:22` without the port.
+fn without_port(address: &str) -> &str {
+    let place = match address.rsplit_once(':') {
+        Some((place, _)) if !place.contains(':') || place.ends_with(']') => place,
+        _ => address,
+    };
+    place.trim_start_matches('[').trim_end_matches(']')
+}
+
 async fn show(id: i64, outcome: Option<&str>, client: &Client, output: Output) -> Result<(), CliError> {
     let task: Task = client.get(&format!("tasks/{id}")).await?;
     let outcome = outcome.map_or_else(String::new, |outcome| format!("&outcome={outcome}"));
     let hosts: Page<TaskHost> = client.get(&format!("tasks/{id}/hosts?limit={HOSTS_SHOWN}{outcome}")).await?;
     let all = serde_json::json!({ "task": task, "hosts": hosts });
     output.show(&all, || {
+        if hosts.items.is_empty() {
+            return summary(&task);
+        }
         let rows = hosts.items.iter().map(|host| {
             vec![
                 host.address.clone(),
@@ -92,12 +125,29 @@ pub(super) fn task_table(tasks: &[Task]) -> String {
             task.action.to_string(),
             task.pool_name.clone(),
             task.state.as_str().to_owned(),
-            format!("{}/{}", task.counts.done(), task.counts.total()),
+            if task.counts.total() == 0 {
+                "-".to_owned()
+            } else {
+                format!("{}/{}", task.counts.done(), task.counts.total())
+            },
             ago(Some(task.queued_at), now),
             known(took),
             task.started_by.clone(),
-            task.message.clone(),
+            said(task),
         ]
     });
     table(&["task", "action", "pool", "state", "hosts", "asked", "took", "by", "message"], &["hosts"], rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_port;
+
+    #[test]
+    fn a_host_is_found_without_its_port() {
+        assert_eq!(without_port("192.0.2.1:2222"), "192.0.2.1");
+        assert_eq!(without_port("192.0.2.1"), "192.0.2.1");
+        assert_eq!(without_port("[2001:db8::1]:22"), "2001:db8::1");
+        assert_eq!(without_port("2001:db8::1"), "2001:db8::1");
+    }
 }

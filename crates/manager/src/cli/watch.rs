@@ -19,7 +19,15 @@ const REREAD: Duration = Duration::from_secs(5);
 /// Follows a task to its end and prints it.
 pub(super) async fn follow(task: &Task, client: &Client, output: Output) -> Result<ExitCode, CliError> {
     let ended = until_end(task, client).await?;
-    output.show(&ended, || summary(&ended))?;
+    output.show(&ended, || match ended.result.as_ref().and_then(|result| result["file"].as_str()) {
+        Some(file) => format!(
+            "{}\n{file} is in the manager's data/{pool}/ and at {}/api/v1/pools/{pool}/files/{file}",
+            summary(&ended),
+            client.server(),
+            pool = ended.pool_name
+        ),
+        None => summary(&ended),
+    })?;
     Ok(exit_code(&ended))
 }
 
@@ -36,7 +44,10 @@ pub(super) fn summary(task: &Task) -> String {
         .map(|outcome| format!("{} {}", task.counts.of(outcome), outcome.as_str().replace('_', " ")))
         .collect();
     let hosts = if counts.is_empty() { String::new() } else { format!(" ({})", counts.join(", ")) };
-    let message = if task.message.is_empty() { String::new() } else { format!(": {}", task.message) };
+    let message = match said(task) {
+        message if message.is_empty() || message == counts.join(", ") => String::new(),
+        message => format!(": {message}"),
+    };
     let action = task.action.as_str().replace('_', " ");
     super::output::printable(&format!(
         "#{} {action} {}: {}{hosts}{message}",
@@ -44,6 +55,14 @@ pub(super) fn summary(task: &Task) -> String {
         task.pool_name,
         task.state.as_str()
     ))
+}
+
+/// What a task says of itself; one that waits says for which.
+pub(super) fn said(task: &Task) -> String {
+    match task.waits_for {
+        Some(first) if !task.state.is_final() => format!("waits for #{first}"),
+        _ => task.message.clone(),
+    }
 }
 
 /// Follows a task to its end.
@@ -62,7 +81,7 @@ pub(super) async fn until_end(task: &Task, client: &Client) -> Result<Task, CliE
         }
         bar.set_length(known.counts.total());
         bar.set_position(known.counts.done());
-        bar.set_message(format!("#{} {} {}", known.id, known.action, known.message));
+        bar.set_message(format!("#{} {} {}", known.id, known.action, said(&known)));
         if known.state.is_final() {
             bar.finish_and_clear();
             return Ok(known);

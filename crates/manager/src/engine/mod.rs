@@ -152,6 +152,11 @@ impl Engine {
         self.0.schedules.notify_one();
     }
 
+    /// Ends a pool's local node and deletes what it has; for a pool that goes without a stop.
+    pub async fn remove_local_node(&self, pool: &p2ppool_model::pool::Pool) {
+        crate::local_node::remove(&self.0.context, pool).await;
+    }
+
     /// Ids of the tasks that run in this manager.
     pub fn running(&self) -> Vec<TaskId> {
         let mut ids: Vec<TaskId> = self.0.running().keys().copied().collect();

@@ -288,6 +288,8 @@ pub async fn delete(app: &App, pool: &Pool) -> Result<(), Error> {
             message: format!("{installed} hosts still have a package of this pool; stop it first"),
         });
     }
+    // an install that failed on every host has left one running here
+    app.engine.remove_local_node(pool).await;
     app.store.delete_pool(pool.id).await?;
     for folder in [app.folders.public(&pool.name), app.folders.private(&pool.name)] {
         match tokio::fs::remove_dir_all(&folder).await {

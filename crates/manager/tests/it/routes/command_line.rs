@@ -79,6 +79,38 @@ async fn what_is_wrong_is_said_on_standard_error_and_by_the_exit_code() {
 }
 
 #[tokio::test]
+async fn a_wrong_key_leaves_no_pool_behind() {
+    let app = TestApp::start().await;
+    let shell = Shell::new(&app);
+    let key = shell.home.path().join("key");
+    std::fs::write(&key, "not a key").unwrap();
+    let told = shell.fails(&["pool", "create", "planet", "--key", key.to_str().unwrap()]).await;
+    assert_eq!(told.matches("not a private key").count(), 1, "{told}");
+    shell.ok(&["pool", "create", "planet"]).await;
+}
+
+#[tokio::test]
+async fn changing_one_port_keeps_the_others() {
+    let app = TestApp::start().await;
+    let shell = Shell::new(&app);
+    shell.ok(&["pool", "create", "planet", "--tcp-port", "7000", "--udp-port", "7001", "--rpc-port", "7002"]).await;
+    shell.ok(&["pool", "edit", "planet", "--tcp-port", "7003"]).await;
+    let ports = &shell.json(&["pool", "show", "planet"]).await["ports"];
+    assert_eq!(*ports, json!({ "tcp": 7003, "udp": 7001, "rpc": 7002 }));
+}
+
+#[tokio::test]
+async fn who_logs_in_again_gets_a_token_again() {
+    let app = TestApp::start().await;
+    let shell = Shell::new(&app);
+    let password = shell.home.path().join("password");
+    std::fs::write(&password, &app.admin_password).unwrap();
+    for _ in 0..3 {
+        shell.ok(&["login", "--password-file", password.to_str().unwrap()]).await;
+    }
+}
+
+#[tokio::test]
 async fn nodes_and_statistics_are_tables_or_json() {
     let app = TestApp::start().await;
     let shell = Shell::new(&app);
