@@ -43,6 +43,8 @@ FETCH_MAX=1073741824
 DATA_FILES_MAX=2000
 # What logs of the largest size can take, packed badly.
 SCRATCH_KIB=131072
+# Packages that need more are refused before they are sent, when the disk has no room.
+ASK_ABOVE_KIB=4096
 MESSAGE_MAX=3000
 
 D=\"
@@ -871,7 +873,8 @@ step_receive() {
   clean_parts
   is_number "$ARG_unpacked" || ARG_unpacked=$ARG_size
   _kib=$(((ARG_size + ARG_unpacked) / 1024 + 64))
-  if free_kib && [ "$FREE_KIB" -lt "$_kib" ]; then
+  # for less, trying costs no more than asking
+  if [ "$_kib" -gt "$ASK_ABOVE_KIB" ] && free_kib && [ "$FREE_KIB" -lt "$_kib" ]; then
     fail disk_full "receive the package into $ROOT: $_kib KiB are needed and $FREE_KIB KiB are free"
   fi
   part_name

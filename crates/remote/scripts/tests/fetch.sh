@@ -84,6 +84,8 @@ DATE
   node_with 'trap "exit 0" TERM; : >up; while :; do [ ! -e word ] || { cat word; rm word; }; sleep 0.1; done' one
   install one
   ok start
+  # the logger knows its day before it reads on
+  must_come 5 log_says starts
   echo "said on the first day" >"$ROOT/shared/word"
   must_come 5 log_says "first day"
   echo 20260102 >day

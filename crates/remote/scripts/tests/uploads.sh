@@ -146,6 +146,24 @@ test_a_full_disk_is_named_before_anything_is_sent() {
   nothing_half
 }
 
+test_a_small_package_that_finds_no_room_leaves_nothing() {
+  small_disk size=512k
+  ROOT=$WORK/disk/root
+  mkdir -p pack.one
+  head -c 700000 /dev/urandom >pack.one/noise
+  new_package one
+  {
+    echo "'receive' 'digest=$DIGEST' 'size=$SIZE'"
+    cat "$TGZ"
+    echo "'status'"
+  } >request; session
+  line 3
+  has '"step":"receive","ok":false,"cause":"disk_full"'
+  line 4
+  has '"step":"status","ok":true' '"installed":[]'
+  nothing_half
+}
+
 test_a_disk_that_fills_while_unpacking_leaves_nothing() {
   small_disk size=512k
   ROOT=$WORK/disk/root
