@@ -62,6 +62,9 @@ pub struct FirstAccount {
 impl App {
     /// Opens folders, keys and database; makes them and the first account when they are missing.
     pub async fn open(config: &Config) -> anyhow::Result<(Arc<Self>, Option<FirstAccount>)> {
+        if let Some(file) = &config.node_binary {
+            anyhow::ensure!(file.is_file(), "--node-binary {}: there is no such file", file.display());
+        }
         let folders =
             Folders::open(&config.data).with_context(|| format!("open the data folder {}", config.data.display()))?;
         let secrets = Secrets::load_or_create(&folders.secret_key())?;

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
+use p2ppool_store::Store;
 use tokio_util::sync::CancellationToken;
 
 use super::args::{ServeArgs, UserCommand};
 use super::error::CliError;
 use super::output::Output;
-use crate::accounts::Secret;
+use crate::accounts::{Passwords, Secret};
 use crate::app::{self, App, FirstAccount};
 use crate::config::{Config, Settings};
 use crate::service;
@@ -56,8 +57,9 @@ pub(super) fn end_with_signals(token: CancellationToken) -> Result<(), CliError>
 }
 
 /// Gives a person another random password.
-pub(super) async fn new_password(app: &App, name: &str) -> Result<Secret, CliError> {
-    let made = service::accounts::reset_password(app, name, None).await.map_err(CliError::other)?;
+pub(super) async fn new_password(store: &Store, name: &str) -> Result<Secret, CliError> {
+    let made =
+        service::accounts::reset_password(store, &Passwords::default(), name, None).await.map_err(CliError::other)?;
     made.ok_or_else(|| CliError::Other(format!("no password was made for {name}")))
 }
 
@@ -75,15 +77,19 @@ pub(super) fn log_to_stderr() {
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
 }
 
-/// Works on the data folder directly, for people who can read it anyway.
+/// Works on the database directly, for people who can read it anyway; the manager may run meanwhile.
 pub(super) async fn user(command: UserCommand, output: Output) -> Result<(), CliError> {
     let UserCommand::ResetPassword { name, settings, config: file } = command;
-    let (app, first) = App::open(&config(settings, file)?).await?;
-    let password = match first {
-        Some(account) if account.name == name => account.password,
-        _ => new_password(&app, &name).await?,
-    };
-    app.store.close().await;
+    let config = config(settings, file)?;
+    if let Some(file) = config.database.strip_prefix("sqlite:")
+        && let Err(error) = std::fs::metadata(file)
+    {
+        return Err(CliError::Other(format!("{file}: {error}; the first `p2ppool serve` makes it (see --data)")));
+    }
+    let store = Store::open(&config.database).await.map_err(CliError::other)?;
+    let password = new_password(&store, &name).await;
+    store.close().await;
+    let password = password?;
     let answer = serde_json::json!({ "name": name, "password": password.reveal() });
     output.show(&answer, || format!("new password of {name}: {}   (shown only now)", password.reveal()))
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use p2ppool_model::role::Role;
 use p2ppool_model::{Time, TokenId};
-use p2ppool_store::{NewSession, NewToken, Token, User};
+use p2ppool_store::{NewSession, NewToken, Store, Token, User};
 
-use crate::accounts::password::{PASSWORD_MAX, PASSWORD_MIN};
+use crate::accounts::password::{PASSWORD_MAX, PASSWORD_MIN, Passwords};
 use crate::accounts::{Secret, SecretHash, Viewer};
 use crate::app::{App, FirstAccount};
 use crate::service::Error;
@@ -41,8 +41,13 @@ pub async fn first_account(app: &App) -> Result<Option<FirstAccount>, Error> {
 }
 
 /// Gives a person another password; without one, a random one is made and returned.
-pub async fn reset_password(app: &App, name: &str, password: Option<String>) -> Result<Option<Secret>, Error> {
-    let known = app.store.credentials(name).await?.ok_or_else(|| Error::not_found("user", name))?;
+pub async fn reset_password(
+    store: &Store,
+    passwords: &Passwords,
+    name: &str,
+    password: Option<String>,
+) -> Result<Option<Secret>, Error> {
+    let known = store.credentials(name).await?.ok_or_else(|| Error::not_found("user", name))?;
     let (password, made) = match password {
         Some(password) => (password, None),
         None => {
@@ -53,8 +58,8 @@ pub async fn reset_password(app: &App, name: &str, password: Option<String>) -> 
     if password.chars().count() < PASSWORD_MIN || password.len() > PASSWORD_MAX {
         return Err(Error::field("password", format!("must have at least {PASSWORD_MIN} characters")));
     }
-    let hash = app.passwords.hash(password).await.map_err(Error::Internal)?;
-    app.store.set_user_password(known.user.id, Some(&hash)).await?;
+    let hash = passwords.hash(password).await.map_err(Error::Internal)?;
+    store.set_user_password(known.user.id, Some(&hash)).await?;
     Ok(made)
 }
 

@@ -18,7 +18,12 @@ use crate::service::{Error, hosts, pools};
 /// The task and its pool, when this viewer may see that.
 pub async fn visible(app: &App, viewer: &Viewer, id: TaskId) -> Result<(Task, Pool), Error> {
     let found = match app.store.task(id).await {
-        Ok(task) => app.store.pool(task.pool).await.map(|pool| (task, pool)),
+        Ok(task) => match app.store.pool(task.pool).await {
+            Err(StoreError::NotFound { .. }) if *viewer != Viewer::Anonymous => {
+                return Err(Error::Missing(format!("pool of task #{id} any more: it was deleted")));
+            }
+            found => found.map(|pool| (task, pool)),
+        },
         Err(error) => Err(error),
     };
     match found.map_err(Error::from) {

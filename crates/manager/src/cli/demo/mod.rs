@@ -117,7 +117,7 @@ impl Manager {
         let (app, first) = App::open(&config).await?;
         let account = match first {
             Some(account) => account,
-            None => FirstAccount { name: FIRST_NAME.to_owned(), password: new_password(&app, FIRST_NAME).await? },
+            None => FirstAccount { name: FIRST_NAME.to_owned(), password: new_password(&app.store, FIRST_NAME).await? },
         };
         let serving = tokio::spawn(Arc::clone(&app).serve(listener));
         let nobody = Client::new(address.clone(), None)?;

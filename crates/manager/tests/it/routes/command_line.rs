@@ -111,6 +111,18 @@ async fn who_logs_in_again_gets_a_token_again() {
 }
 
 #[tokio::test]
+async fn a_password_is_reset_while_the_manager_runs() {
+    let app = TestApp::start().await;
+    let shell = Shell::new(&app);
+    let data = app.app.folders.root().to_str().unwrap();
+    let told = shell.json(&["user", "reset-password", "admin", "--data", data]).await;
+    let password = shell.home.path().join("password");
+    std::fs::write(&password, told["password"].as_str().unwrap()).unwrap();
+    shell.ok(&["login", "--password-file", password.to_str().unwrap()]).await;
+    assert!(shell.fails(&["user", "reset-password", "nobody", "--data", data]).await.contains("nobody"));
+}
+
+#[tokio::test]
 async fn nodes_and_statistics_are_tables_or_json() {
     let app = TestApp::start().await;
     let shell = Shell::new(&app);
