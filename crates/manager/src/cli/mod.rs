@@ -53,12 +53,15 @@ async fn run(args: Args) -> Result<ExitCode, CliError> {
     let output = Output { json: args.json };
     match args.command {
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Args::command(), "p2ppool", &mut std::io::stdout());
-            Ok(ExitCode::SUCCESS)
+            // into memory first: a pipe that closes early (`| head`) is not an error
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "p2ppool", &mut script);
+            output.line(&String::from_utf8_lossy(&script)).map(|()| ExitCode::SUCCESS)
         }
         Command::Man => {
-            clap_mangen::Man::new(Args::command()).render(&mut std::io::stdout())?;
-            Ok(ExitCode::SUCCESS)
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Args::command()).render(&mut page)?;
+            output.line(&String::from_utf8_lossy(&page)).map(|()| ExitCode::SUCCESS)
         }
         Command::Serve(args) => serve::serve(args).await.map(|()| ExitCode::SUCCESS),
         Command::Demo(args) => demo::run(args, output).await,
