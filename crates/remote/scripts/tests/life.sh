@@ -303,7 +303,8 @@ const done = () => console.log("listens");
 if (protocol === "tcp") require("net").createServer().listen({ host: address, port: +port, ipv6Only: false }, done);
 else require("dgram").createSocket(address.includes(":") ? "udp6" : "udp4").bind(+port, address, done);
 JS
-  node "$WORK/listen.cjs" "$@" >"listen.out" 2>&1 &
+  : >listen.out # what an earlier listener said must not count
+  node "$WORK/listen.cjs" "$@" >>listen.out 2>&1 &
   listening=$!
   must_come 10 grep -q . listen.out
   grep -q listens listen.out || skip "can't listen at $*: $(cat listen.out)"
