@@ -4,10 +4,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use p2ppool_model::TaskId;
 use p2ppool_model::event::Change;
 use p2ppool_model::outcome::Outcome;
-use p2ppool_model::task::{Counts, Task, TaskState};
-use p2ppool_model::{Action, TaskId};
+use p2ppool_model::task::{Task, TaskState};
 
 use super::client::{Client, Events};
 use super::error::CliError;
@@ -66,42 +66,20 @@ pub(super) fn said(task: &Task) -> String {
 }
 
 /// Follows a task to its end.
-///
-/// A stop that succeeded takes the pool and all of its history away, itself included; that it is gone
-/// is then how it tells.
 pub(super) async fn until_end(task: &Task, client: &Client) -> Result<Task, CliError> {
     let bar = bar();
     let mut events = client.events(&task.pool_name).await.ok();
-    let mut known = task.clone();
     loop {
-        match client.get(&format!("tasks/{}", task.id)).await {
-            Ok(now) => known = now,
-            Err(CliError::Refused { status: 404, .. }) if removes_its_pool(task.action) => known = removed(known),
-            Err(error) => return Err(error),
-        }
-        bar.set_length(known.counts.total());
-        bar.set_position(known.counts.done());
-        bar.set_message(format!("#{} {} {}", known.id, known.action, said(&known)));
-        if known.state.is_final() {
+        let now: Task = client.get(&format!("tasks/{}", task.id)).await?;
+        bar.set_length(now.counts.total());
+        bar.set_position(now.counts.done());
+        bar.set_message(format!("#{} {} {}", now.id, now.action, said(&now)));
+        if now.state.is_final() {
             bar.finish_and_clear();
-            return Ok(known);
+            return Ok(now);
         }
         // Both arms end in reading the task again; the stream only makes it sooner.
         let _ = tokio::time::timeout(REREAD, change_of(task.id, &mut events)).await;
-    }
-}
-
-fn removes_its_pool(action: Action) -> bool {
-    matches!(action, Action::Stop | Action::UninstallCheck)
-}
-
-fn removed(task: Task) -> Task {
-    let hosts = task.counts.total();
-    Task {
-        state: TaskState::Succeeded,
-        counts: Counts([(Outcome::Ok, hosts)].into()),
-        message: "every host is clean; the pool is gone".to_owned(),
-        ..task
     }
 }
 

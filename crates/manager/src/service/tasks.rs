@@ -15,24 +15,19 @@ use crate::app::App;
 use crate::engine::{Ask, AskError};
 use crate::service::{Error, hosts, pools};
 
-/// The task and its pool, when this viewer may see that.
-pub async fn visible(app: &App, viewer: &Viewer, id: TaskId) -> Result<(Task, Pool), Error> {
+/// The task, when this viewer may see its pool. Tasks outlive their pool (a stop ends by deleting it):
+/// people with an account still see what became of them.
+pub async fn visible(app: &App, viewer: &Viewer, id: TaskId) -> Result<Task, Error> {
+    let anonymous = *viewer == Viewer::Anonymous;
     let found = match app.store.task(id).await {
-        Ok(task) => match app.store.pool(task.pool).await {
-            Err(StoreError::NotFound { .. }) if *viewer != Viewer::Anonymous => {
-                return Err(Error::Missing(format!("pool of task #{id} any more: it was deleted")));
-            }
-            found => found.map(|pool| (task, pool)),
-        },
-        Err(error) => Err(error),
+        Ok(task) if may_see(app, viewer, &task).await? => Some(task),
+        Ok(_) | Err(StoreError::NotFound { .. }) => None,
+        Err(error) => return Err(error.into()),
     };
-    match found.map_err(Error::from) {
-        Ok((task, pool)) if viewer.may_see(&pool) => Ok((task, pool)),
-        Ok(_) | Err(Error::Missing(_)) if *viewer == Viewer::Anonymous => {
-            Err(Error::Unauthenticated("seeing this task"))
-        }
-        Ok(_) => Err(Error::not_found("task", id)),
-        Err(error) => Err(error),
+    match found {
+        Some(task) => Ok(task),
+        None if anonymous => Err(Error::Unauthenticated("seeing this task")),
+        None => Err(Error::not_found("task", id)),
     }
 }
 
@@ -120,9 +115,23 @@ pub async fn retry(app: &App, viewer: &Viewer, id: TaskId, only: &[Outcome]) -> 
     Ok(app.engine.retry(id, only, viewer.name()).await?)
 }
 
+async fn may_see(app: &App, viewer: &Viewer, task: &Task) -> Result<bool, StoreError> {
+    match app.store.pool(task.pool).await {
+        Ok(pool) => Ok(viewer.may_see(&pool)),
+        Err(StoreError::NotFound { .. }) => Ok(*viewer != Viewer::Anonymous),
+        Err(error) => Err(error),
+    }
+}
+
 async fn changeable(app: &App, viewer: &Viewer, id: TaskId) -> Result<(), Error> {
-    let (_, pool) = visible(app, viewer, id).await?;
-    pools::changeable(app, viewer, pool.name.as_str()).await.map(drop)
+    let task = visible(app, viewer, id).await?;
+    match app.store.pool(task.pool).await {
+        Ok(pool) => pools::changeable(app, viewer, pool.name.as_str()).await.map(drop),
+        Err(StoreError::NotFound { .. }) => {
+            Err(refused(format!("the pool of task #{id} was deleted; there is nothing left to do in it")))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn refused(message: String) -> Error {

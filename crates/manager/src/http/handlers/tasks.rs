@@ -3,7 +3,6 @@
 use axum::extract::Path;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use p2ppool_model::pool::Pool;
 use p2ppool_model::task::{Task, TaskHost};
 use p2ppool_model::{HostId, Outcome, TaskId};
 use p2ppool_store::{TaskFilter, TaskHostFilter};
@@ -85,7 +84,7 @@ pub(crate) async fn list(
 #[utoipa::path(get, path = "/tasks/{id}", tag = "tasks", params(("id" = i64, Path)),
     responses((status = 200, body = Task), (status = 404, body = ErrorAnswer)))]
 pub(crate) async fn show(app: State, caller: Caller, Path(id): Path<TaskId>) -> Result<axum::Json<Task>, Error> {
-    let (task, _) = tasks::visible(&app, &caller.viewer, id).await?;
+    let task = tasks::visible(&app, &caller.viewer, id).await?;
     Ok(axum::Json(task))
 }
 
@@ -99,7 +98,7 @@ pub(crate) async fn hosts(
     Query(query): Query<TaskHostsQuery>,
 ) -> Result<axum::Json<Listed<TaskHost>>, Error> {
     let page = page(query.limit, query.offset)?;
-    let (task, _) = tasks::visible(&app, &caller.viewer, id).await?;
+    let task = tasks::visible(&app, &caller.viewer, id).await?;
     let outcomes: Vec<Outcome> = words("outcome", &query.outcome)?;
     let filter = TaskHostFilter { outcomes, text: query.q.filter(|text| !text.is_empty()) };
     Ok(axum::Json(app.store.task_hosts(task.id, &filter, page).await?.into()))
@@ -115,7 +114,7 @@ pub(crate) async fn output(
     Path((id, host)): Path<(TaskId, HostId)>,
 ) -> Result<impl IntoResponse, Error> {
     caller.person("reading what hosts printed")?;
-    let (task, _): (Task, Pool) = tasks::visible(&app, &caller.viewer, id).await?;
+    let task: Task = tasks::visible(&app, &caller.viewer, id).await?;
     let output = app.store.task_output(task.id, host).await?;
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], output.unwrap_or_default()))
 }

@@ -115,3 +115,20 @@ async fn tasks_of_private_pools_are_not_told_apart_from_none() {
     assert_eq!(app.get("tasks/7777").await.problem(404)["code"], "not_found");
     ended(&app, &task).await;
 }
+
+#[tokio::test]
+async fn a_task_is_told_even_after_its_pool_is_gone() {
+    let app = TestApp::start().await;
+    app.pool("x", "", json!({ "visibility": "public" })).await;
+    app.post("pools/x/key/generate", json!({})).await.expect(200);
+    let task = app.post("pools/x/stop", json!({})).await.expect(202).json();
+    let task = ended(&app, &task).await;
+    assert_eq!(task["state"], "succeeded", "{task}");
+    app.get("pools/x").await.problem(404);
+
+    let id = &task["id"];
+    app.get(&format!("tasks/{id}/hosts")).await.expect(200);
+    let error = app.post(&format!("tasks/{id}/retry"), json!({})).await.problem(409);
+    assert!(error["message"].as_str().unwrap().contains("was deleted"), "{error}");
+    assert_eq!(send(app.anonymous(Method::GET, &format!("tasks/{id}"))).await.status, 401);
+}
