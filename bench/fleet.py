@@ -115,11 +115,27 @@ class Fleet:
         return sum(1 for pid in self._pids() if Path(f"/proc/{pid}").exists())
 
     def end_nodes(self):
-        for pid in self._pids():
+        """Ends the programs that were started on the hosts and what watches over them, and waits until they are gone."""
+        deadline = time.monotonic() + START_DEADLINE_S
+        while (left := self._of_hosts()) and time.monotonic() < deadline:
+            for pid in left:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            time.sleep(0.02)
+
+    def _of_hosts(self):
+        """Processes that name this fleet's own hosts folder, or that a host's pid file names."""
+        folder = os.fsencode(self.folder / "hosts")
+        found = {pid for pid in self._pids() if Path(f"/proc/{pid}").exists()}
+        for entry in Path("/proc").glob("[0-9]*"):
             try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+                if folder in (entry / "cmdline").read_bytes():
+                    found.add(int(entry.name))
+            except OSError:
+                continue
+        return found - {os.getpid()}
 
     def _pids(self):
         for file in (self.folder / "hosts").glob("*/started.pid"):

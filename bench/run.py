@@ -147,7 +147,8 @@ def fan_out_rows(label, hosts, measured):
     if mine is None:
         raise SystemExit(f"{label}: ours did not finish on every host")
     peers = {name: pair[0] for name, pair in measured.items() if pair}
-    floor = min(pair[1] for pair in [mine, *filter(None, measured.values())])
+    # ansible's connections outlive its run, so what the servers spend on them is not in its figure
+    floor = min(pair[1] for name, pair in {"ours": mine, **measured}.items() if pair and name != "ansible")
     run = mine[0]
     return [
         row(f"{label} on {hosts} ssh hosts", "s", "lower", run.wall_s, {n: p.wall_s for n, p in peers.items()} | {"floor": floor}, floor * FLOOR_FACTOR),
