@@ -23,12 +23,17 @@ pub(super) fn under(folder: &Path) -> Vec<String> {
 mod tests {
     use super::*;
 
+    /// Each takes some milliseconds.
+    const LOOKS_MAX: usize = 1000;
+
     #[test]
     fn a_process_under_the_folder_is_found() {
         let folder = tempfile::tempdir().unwrap();
         assert!(under(folder.path()).is_empty());
         let mut child = std::process::Command::new("sleep").arg0_path(folder.path()).spawn().unwrap();
-        let found = under(folder.path());
+        // the kernel shows the new command line a moment after the child has begun
+        let mut looks = std::iter::repeat_with(|| under(folder.path())).take(LOOKS_MAX);
+        let found = looks.find(|found| !found.is_empty()).unwrap_or_default();
         child.kill().unwrap();
         child.wait().unwrap();
         assert_eq!(found.len(), 1, "{found:?}");
