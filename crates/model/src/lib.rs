@@ -4,6 +4,7 @@
 //! values belongs here; what acts on the answer lives in the crates above.
 
 pub mod action;
+pub mod brunet;
 pub mod bundle;
 pub mod consistency;
 pub mod event;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::brunet::{self, BrunetSettings};
 use crate::{Digest, PoolId, Time, UserId};
 
 /// `[a-z0-9][a-z0-9-]{0,62}`: safe in URLs, folder names and DNS labels.
@@ -261,12 +262,16 @@ pub struct PoolSettings {
     /// Kademlia protocol name that replaces the namespace's own, to join other programs' networks.
     #[serde(default)]
     pub kad_protocol: Option<String>,
-    /// Extra bootstrap addresses (multiaddr without peer id) beside the pool's hosts.
+    /// Extra bootstrap addresses beside the pool's hosts: multiaddresses without peer id, or Brunet's
+    /// `brunet.tcp://HOST:PORT`.
     #[serde(default)]
     pub bootstrap: Vec<String>,
     /// The crawl may dial private and loopback addresses.
     #[serde(default)]
     pub private_addresses: bool,
+    /// What only Brunet pools have.
+    #[serde(default)]
+    pub brunet: BrunetSettings,
 }
 
 /// Longest description, in bytes: some paragraphs, not a web site.
@@ -295,6 +300,7 @@ impl Default for PoolSettings {
             kad_protocol: None,
             bootstrap: Vec::new(),
             private_addresses: false,
+            brunet: BrunetSettings::default(),
         }
     }
 }
@@ -305,11 +311,16 @@ impl PoolSettings {
         if self.namespace.is_empty() {
             self.namespace = name.as_str().to_owned();
         }
-        let errors: Vec<SettingError> =
-            [self.check_texts(), self.check_ports(), self.check_install_path(), self.check_secret()]
-                .into_iter()
-                .flatten()
-                .collect();
+        let errors: Vec<SettingError> = [
+            self.check_texts(),
+            self.check_ports(),
+            self.check_install_path(),
+            self.check_secret(),
+            self.brunet.check(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
         if errors.is_empty() { Ok(self) } else { Err(errors) }
     }
 
@@ -317,8 +328,8 @@ impl PoolSettings {
         if self.description.len() > DESCRIPTION_MAX {
             return Some(SettingError::new("description", format!("longer than {DESCRIPTION_MAX} bytes")));
         }
-        if !is_name(&self.namespace) {
-            return Some(SettingError::new("namespace", "must be 1 to 63 of a-z, 0-9 and `-`"));
+        if let Some(wrong) = self.check_namespace() {
+            return Some(wrong);
         }
         let user = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
         if self.ssh_user.len() > 64 || !self.ssh_user.bytes().all(user) || self.ssh_user.starts_with('-') {
@@ -327,11 +338,12 @@ impl PoolSettings {
         if self.bootstrap.len() > BOOTSTRAP_MAX {
             return Some(SettingError::new("bootstrap", format!("more than {BOOTSTRAP_MAX} addresses")));
         }
-        if let Some(bad) = self.bootstrap.iter().find(|a| !a.starts_with('/') || a.len() > 512) {
-            return Some(SettingError::new(
-                "bootstrap",
-                format!("`{bad}` is not a multiaddr such as /ip4/192.0.2.1/tcp/4650"),
-            ));
+        if let Some(bad) = self.bootstrap.iter().find(|address| !self.is_bootstrap(address)) {
+            let right = match self.kind {
+                OverlayKindName::Libp2p => "a multiaddr such as /ip4/192.0.2.1/tcp/4650",
+                OverlayKindName::Brunet => "a transport address such as brunet.tcp://192.0.2.1:4650",
+            };
+            return Some(SettingError::new("bootstrap", format!("`{bad}` is not {right}")));
         }
         if let Some(protocol) = &self.kad_protocol
             && (!protocol.starts_with('/') || protocol.len() > 256 || protocol.chars().any(char::is_whitespace))
@@ -339,6 +351,23 @@ impl PoolSettings {
             return Some(SettingError::new("kad_protocol", "must begin with `/` and contain no space"));
         }
         None
+    }
+
+    fn check_namespace(&self) -> Option<SettingError> {
+        let (right, rule) = match self.kind {
+            OverlayKindName::Libp2p => (is_name(&self.namespace), "must be 1 to 63 of a-z, 0-9 and `-`"),
+            OverlayKindName::Brunet => {
+                (brunet::is_namespace(&self.namespace), "must be 1 to 255 letters, digits, `.`, `_`, `-` and `:`")
+            }
+        };
+        (!right).then(|| SettingError::new("namespace", rule))
+    }
+
+    fn is_bootstrap(&self, address: &str) -> bool {
+        match self.kind {
+            OverlayKindName::Libp2p => address.starts_with('/') && address.len() <= 512,
+            OverlayKindName::Brunet => brunet::is_transport_address(address),
+        }
     }
 
     fn check_ports(&self) -> Option<SettingError> {
@@ -377,6 +406,9 @@ impl PoolSettings {
 
     fn check_secret(&self) -> Option<SettingError> {
         let secret = self.network_secret.as_deref()?;
+        if self.kind == OverlayKindName::Brunet {
+            return Some(SettingError::new("network_secret", "Brunet has none; use `security` of its own settings"));
+        }
         let right = secret.len() == 64 && secret.bytes().all(|b| b.is_ascii_hexdigit());
         if !right {
             return Some(SettingError::new("network_secret", "must be 64 hexadecimal digits (32 bytes)"));

@@ -268,7 +268,7 @@ fn merged(pool: &Pool, given: Map<String, Value>) -> Result<PoolSettings, Error>
 fn reaches_hosts(old: &PoolSettings, new: &PoolSettings) -> bool {
     let on_hosts =
         |s: &PoolSettings| (s.namespace.clone(), s.ports, s.kad_protocol.clone(), s.bootstrap.clone(), s.kind);
-    on_hosts(old) != on_hosts(new)
+    on_hosts(old) != on_hosts(new) || old.brunet.reaches_hosts(&new.brunet)
 }
 
 /// Deletes a pool that is on no host any more, with its files and its history.
