@@ -120,12 +120,31 @@ pub enum NodeDetails {
         info: bool,
     },
     /// A Brunet node.
-    Brunet {
-        /// IPOP virtual IP addresses.
-        virtual_ips: Vec<String>,
-        /// IPOP namespace.
-        ipop_namespace: Option<String>,
-    },
+    Brunet(BrunetDetails),
+}
+
+/// What only a Brunet node tells. Its secure associations (`sas`) are [`Node::secure`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct BrunetDetails {
+    /// IPOP virtual IP addresses.
+    pub virtual_ips: Vec<String>,
+    /// IPOP namespace.
+    pub ipop_namespace: Option<String>,
+    /// Overlay address of its left neighbour on the ring: the next larger address.
+    pub left: Option<String>,
+    /// Of its right neighbour: the next smaller address.
+    pub right: Option<String>,
+    /// Of the one after the left.
+    pub left2: Option<String>,
+    /// Of the one after the right.
+    pub right2: Option<String>,
+    /// Of the shortcuts that it told; at most [`NEIGHBOURS_MAX`].
+    pub shortcuts: Vec<String>,
+    /// Edges that are wrapped in a secure association.
+    pub wedges: Option<u32>,
+    /// Name of the subring (private overlay within the overlay) that it is in.
+    pub subring: Option<String>,
 }
 
 impl Node {
@@ -174,32 +193,42 @@ pub struct Snapshot {
     pub started: Time,
     /// How long it took, milliseconds.
     pub duration_ms: u64,
+    /// Everybody that was heard of was asked. When not, who is not in it may still be there.
+    pub complete: bool,
     /// The statistics.
     #[serde(flatten)]
     pub totals: Totals,
 }
 
-/// Sums over the nodes of a snapshot.
+/// Sums over the nodes of a snapshot. `None` is unknown (no node told), never zero.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Totals {
     /// Nodes seen, answering or not.
     pub nodes: u64,
     /// Nodes that told their neighbours.
     pub answering: u64,
-    /// Nodes seen that did not.
+    /// Nodes seen that did not: the sum of the next four.
     pub unreachable: u64,
+    /// No connection to any address.
+    pub dial_failed: u64,
+    /// Connected, but the handshake failed.
+    pub connect_failed: u64,
+    /// Connected, but no right answer.
+    pub ask_failed: u64,
+    /// No address that may be dialled.
+    pub not_dialled: u64,
     /// Mean over the answering nodes; unknown when there is none.
     pub consistency: Option<f64>,
     /// Connections, summed over the nodes that tell.
-    pub connections: u64,
+    pub connections: Option<u64>,
     /// Of them over TCP.
-    pub tcp: u64,
+    pub tcp: Option<u64>,
     /// Of them over UDP (QUIC).
-    pub udp: u64,
+    pub udp: Option<u64>,
     /// Of them relayed.
-    pub relayed: u64,
+    pub relayed: Option<u64>,
     /// Secure associations.
-    pub secure: u64,
+    pub secure: Option<u64>,
     /// Retries.
     pub retries: u64,
     /// Hosts of the pool that should be in the overlay and were not seen answering.
@@ -215,7 +244,9 @@ impl Totals {
     /// (`None`: there was none, so nobody joined or left), `missing` the hosts that were not seen.
     pub fn of(nodes: &[Node], before: Option<&std::collections::HashSet<String>>, missing: u64) -> Self {
         let answering = || nodes.iter().filter(|n| n.status == NodeStatus::Answering);
-        let sum = |field: fn(&Node) -> Option<u32>| nodes.iter().filter_map(field).map(u64::from).sum();
+        let sum =
+            |field: fn(&Node) -> Option<u32>| nodes.iter().filter_map(field).map(u64::from).reduce(u64::saturating_add);
+        let of = |status: NodeStatus| nodes.iter().filter(|n| n.status == status).count() as u64;
         let known: Vec<f64> = answering().filter_map(|n| n.consistency).collect();
         let answered = answering().count() as u64;
         let joined = before.map_or(0, |before| answering().filter(|n| !before.contains(&n.address)).count() as u64);
@@ -224,6 +255,10 @@ impl Totals {
             nodes: nodes.len() as u64,
             answering: answered,
             unreachable: nodes.len() as u64 - answered,
+            dial_failed: of(NodeStatus::DialFailed),
+            connect_failed: of(NodeStatus::ConnectFailed),
+            ask_failed: of(NodeStatus::AskFailed),
+            not_dialled: of(NodeStatus::NotDialled),
             consistency: (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64),
             connections: sum(|n| n.connections),
             tcp: sum(|n| n.tcp),
@@ -259,7 +294,8 @@ mod tests {
         assert_eq!((totals.nodes, totals.answering, totals.unreachable), (3, 2, 1));
         assert_eq!(totals.consistency, Some(0.75));
         assert_eq!((totals.joined, totals.left, totals.missing), (1, 2, 1));
-        assert_eq!(totals.connections, 9);
+        assert_eq!((totals.connections, totals.secure), (Some(9), None), "what nobody told is unknown, not zero");
+        assert_eq!((totals.dial_failed, totals.ask_failed), (1, 0));
     }
 
     #[test]

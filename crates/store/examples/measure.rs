@@ -144,5 +144,12 @@ fn node(i: usize, host: &p2ppool_model::host::Host) -> Node {
 }
 
 fn snapshot(pool: PoolId, nodes: &[Node]) -> NewSnapshot {
-    NewSnapshot { pool, task: None, started: Time::now(), duration_ms: 1, totals: Totals::of(nodes, None, 0) }
+    NewSnapshot {
+        pool,
+        task: None,
+        started: Time::now(),
+        duration_ms: 1,
+        complete: true,
+        totals: Totals::of(nodes, None, 0),
+    }
 }

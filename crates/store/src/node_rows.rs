@@ -103,7 +103,7 @@ struct Texts<'a> {
 impl<'a> Texts<'a> {
     fn of(node: &'a Node) -> Result<Self> {
         let virtual_ip = match &node.details {
-            NodeDetails::Brunet { virtual_ips, .. } => virtual_ips.first().map(|ip| clean(ip)),
+            NodeDetails::Brunet(brunet) => brunet.virtual_ips.first().map(|ip| clean(ip)),
             NodeDetails::Libp2p { .. } => None,
         };
         Ok(Self {

@@ -28,6 +28,8 @@ pub struct NewSnapshot {
     pub started: Time,
     /// How long it took, milliseconds.
     pub duration_ms: u64,
+    /// Everybody that was heard of was asked.
+    pub complete: bool,
     /// The statistics.
     pub totals: Totals,
 }
@@ -46,9 +48,9 @@ pub struct SnapshotRange {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT s.id, s.pool_id, s.task_id, s.started, s.duration_ms, s.nodes, s.answering, s.unreachable,
-                    s.consistency, s.connections, s.tcp, s.udp, s.relayed, s.secure, s.retries, s.missing,
-                    s.nodes_joined, s.nodes_left
+            "SELECT s.id, s.pool_id, s.task_id, s.started, s.duration_ms, s.complete, s.nodes, s.answering,
+                    s.unreachable, s.dial_failed, s.connect_failed, s.ask_failed, s.not_dialled, s.consistency, s.connections,
+                    s.tcp, s.udp, s.relayed, s.secure, s.retries, s.missing, s.nodes_joined, s.nodes_left
              FROM snapshots s ",
             $rest
         )
@@ -62,15 +64,20 @@ struct Row {
     task_id: Option<i64>,
     started: i64,
     duration_ms: i64,
+    complete: bool,
     nodes: i64,
     answering: i64,
     unreachable: i64,
+    dial_failed: i64,
+    connect_failed: i64,
+    ask_failed: i64,
+    not_dialled: i64,
     consistency: Option<f64>,
-    connections: i64,
-    tcp: i64,
-    udp: i64,
-    relayed: i64,
-    secure: i64,
+    connections: Option<i64>,
+    tcp: Option<i64>,
+    udp: Option<i64>,
+    relayed: Option<i64>,
+    secure: Option<i64>,
     retries: i64,
     missing: i64,
     nodes_joined: i64,
@@ -85,16 +92,21 @@ impl From<Row> for Snapshot {
             task: row.task_id.map(TaskId),
             started: Time(row.started),
             duration_ms: uint(row.duration_ms),
+            complete: row.complete,
             totals: Totals {
                 nodes: uint(row.nodes),
                 answering: uint(row.answering),
                 unreachable: uint(row.unreachable),
+                dial_failed: uint(row.dial_failed),
+                connect_failed: uint(row.connect_failed),
+                ask_failed: uint(row.ask_failed),
+                not_dialled: uint(row.not_dialled),
                 consistency: row.consistency,
-                connections: uint(row.connections),
-                tcp: uint(row.tcp),
-                udp: uint(row.udp),
-                relayed: uint(row.relayed),
-                secure: uint(row.secure),
+                connections: row.connections.map(uint),
+                tcp: row.tcp.map(uint),
+                udp: row.udp.map(uint),
+                relayed: row.relayed.map(uint),
+                secure: row.secure.map(uint),
                 retries: uint(row.retries),
                 missing: uint(row.missing),
                 joined: uint(row.nodes_joined),
@@ -111,23 +123,30 @@ impl Store {
         let mut tx = self.db.begin_relaxed().await?;
         let inserted: sqlx::Result<i64> = on!(tx.conn(), conn => {
             sqlx::query_scalar(
-                "INSERT INTO snapshots (pool_id, task_id, started, duration_ms, nodes, answering, unreachable,
-                     consistency, connections, tcp, udp, relayed, secure, retries, missing, nodes_joined, nodes_left)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) RETURNING id",
+                "INSERT INTO snapshots (pool_id, task_id, started, duration_ms, complete, nodes, answering, unreachable,
+                     dial_failed, connect_failed, ask_failed, not_dialled, consistency, connections, tcp, udp,
+                     relayed, secure, retries, missing, nodes_joined, nodes_left)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
+                     $21, $22) RETURNING id",
             )
             .bind(new.pool.0)
             .bind(new.task.map(|id| id.0))
             .bind(new.started.0)
             .bind(int(new.duration_ms))
+            .bind(new.complete)
             .bind(int(totals.nodes))
             .bind(int(totals.answering))
             .bind(int(totals.unreachable))
+            .bind(int(totals.dial_failed))
+            .bind(int(totals.connect_failed))
+            .bind(int(totals.ask_failed))
+            .bind(int(totals.not_dialled))
             .bind(finite(totals.consistency))
-            .bind(int(totals.connections))
-            .bind(int(totals.tcp))
-            .bind(int(totals.udp))
-            .bind(int(totals.relayed))
-            .bind(int(totals.secure))
+            .bind(totals.connections.map(int))
+            .bind(totals.tcp.map(int))
+            .bind(totals.udp.map(int))
+            .bind(totals.relayed.map(int))
+            .bind(totals.secure.map(int))
             .bind(int(totals.retries))
             .bind(int(totals.missing))
             .bind(int(totals.joined))
@@ -144,6 +163,7 @@ impl Store {
             task: new.task,
             started: new.started,
             duration_ms: new.duration_ms,
+            complete: new.complete,
             totals: totals.clone(),
         })
     }

@@ -67,7 +67,8 @@ pub(crate) async fn run(run: &Run, pool: Pool) -> Result<End, ActionError> {
     let missing = join(&mut nodes, &hosts);
     let before = context.store.answering_before(pool.id).await?;
     let totals = Totals::of(&nodes, before.as_ref(), missing.len() as u64);
-    let new = NewSnapshot { pool: pool.id, task: Some(run.task.id), started, duration_ms, totals };
+    let complete = report.end == CrawlEnd::Complete;
+    let new = NewSnapshot { pool: pool.id, task: Some(run.task.id), started, duration_ms, complete, totals };
     let snapshot = context.store.store_snapshot(&new, &nodes).await?;
     context.events.publish(Some(pool.name.as_str()), Change::Crawl { crawl: snapshot.id });
     let totals = &snapshot.totals;
@@ -82,7 +83,6 @@ pub(crate) async fn run(run: &Run, pool: Pool) -> Result<End, ActionError> {
         "{} nodes, {} answering, consistency {consistency}, {} hosts missing{hint}",
         totals.nodes, totals.answering, totals.missing
     );
-    let complete = report.end == CrawlEnd::Complete;
     let result = json!({ "crawl": snapshot.id, "totals": totals, "complete": complete, "left_out": report.left_out });
     Ok(End { message, result: Some(result) })
 }

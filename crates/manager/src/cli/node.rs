@@ -69,7 +69,7 @@ pub(super) async fn stats(args: StatsArgs, client: &Client, output: Output) -> R
                 totals.nodes.to_string(),
                 totals.answering.to_string(),
                 percent(totals.consistency),
-                totals.connections.to_string(),
+                known(totals.connections),
                 totals.retries.to_string(),
                 format!("{} ms", snapshot.duration_ms),
                 totals.missing.to_string(),

@@ -1,6 +1,6 @@
 //! What strangers told, bounded and disarmed before it is kept.
 
-use p2ppool_model::snapshot::{Node, NodeDetails};
+use p2ppool_model::snapshot::{BrunetDetails, NEIGHBOURS_MAX, Node, NodeDetails};
 
 use super::text::printable;
 use super::{Answer, ProbeError};
@@ -44,16 +44,22 @@ fn details(told: NodeDetails) -> NodeDetails {
     let texts = |texts: Vec<String>, most: usize| -> Vec<String> {
         texts.into_iter().take(most).map(|text| printable(&text, TEXT_CHARS_MAX)).collect()
     };
+    let text = |text: Option<String>| text.map(|text| printable(&text, TEXT_CHARS_MAX));
     match told {
-        NodeDetails::Libp2p { nat, protocols, info } => NodeDetails::Libp2p {
-            nat: nat.map(|nat| printable(&nat, TEXT_CHARS_MAX)),
-            protocols: texts(protocols, PROTOCOLS_MAX),
-            info,
-        },
-        NodeDetails::Brunet { virtual_ips, ipop_namespace } => NodeDetails::Brunet {
-            virtual_ips: texts(virtual_ips, PROTOCOLS_MAX),
-            ipop_namespace: ipop_namespace.map(|name| printable(&name, TEXT_CHARS_MAX)),
-        },
+        NodeDetails::Libp2p { nat, protocols, info } => {
+            NodeDetails::Libp2p { nat: text(nat), protocols: texts(protocols, PROTOCOLS_MAX), info }
+        }
+        NodeDetails::Brunet(brunet) => NodeDetails::Brunet(BrunetDetails {
+            virtual_ips: texts(brunet.virtual_ips, PROTOCOLS_MAX),
+            ipop_namespace: text(brunet.ipop_namespace),
+            left: text(brunet.left),
+            right: text(brunet.right),
+            left2: text(brunet.left2),
+            right2: text(brunet.right2),
+            shortcuts: texts(brunet.shortcuts, NEIGHBOURS_MAX),
+            wedges: brunet.wedges,
+            subring: text(brunet.subring),
+        }),
     }
 }
 

@@ -29,5 +29,5 @@ pub(crate) fn answering(address: &str) -> Node {
 }
 
 pub(crate) fn crawl_at(pool: PoolId, started: Time, nodes: &[Node]) -> NewSnapshot {
-    NewSnapshot { pool, task: None, started, duration_ms: 1234, totals: Totals::of(nodes, None, 0) }
+    NewSnapshot { pool, task: None, started, duration_ms: 1234, complete: true, totals: Totals::of(nodes, None, 0) }
 }

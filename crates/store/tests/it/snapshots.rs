@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use futures::TryStreamExt as _;
 use p2ppool_model::host::Location;
-use p2ppool_model::snapshot::{Node, NodeDetails, NodeStatus};
+use p2ppool_model::snapshot::{BrunetDetails, Node, NodeDetails, NodeStatus};
 use p2ppool_model::{CrawlId, Digest, HostId, TaskId, Time};
 use p2ppool_store::{NewSnapshot, NodeFilter, NodeSort, Order, Page, SnapshotRange, Store, StoreError, testing};
 use proptest::prelude::*;
@@ -46,7 +46,14 @@ fn full_node() -> Node {
         load: Some(0.5),
         location: Location::new(-33.5, 151.25),
         neighbours: vec!["n1".into(), "n2".into()],
-        details: NodeDetails::Brunet { virtual_ips: vec!["10.1.2.3".into()], ipop_namespace: Some("v".into()) },
+        details: NodeDetails::Brunet(BrunetDetails {
+            virtual_ips: vec!["10.1.2.3".into()],
+            ipop_namespace: Some("v".into()),
+            left: Some("n1".into()),
+            shortcuts: vec!["n2".into(), "n3".into()],
+            wedges: Some(0),
+            ..BrunetDetails::default()
+        }),
         ..answering("brunet:node:ABC")
     }
 }

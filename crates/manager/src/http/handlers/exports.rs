@@ -76,7 +76,7 @@ const NODE_COLUMNS: &[Column<NodeRow>] = &[
 
 fn virtual_ips(node: &Node) -> Cell {
     match &node.details {
-        NodeDetails::Brunet { virtual_ips, .. } => Cell::text(Some(virtual_ips.join(" "))),
+        NodeDetails::Brunet(brunet) => Cell::text(Some(brunet.virtual_ips.join(" "))),
         NodeDetails::Libp2p { .. } => Cell::Unknown,
     }
 }
@@ -88,12 +88,16 @@ const SNAPSHOT_COLUMNS: &[Column<Snapshot>] = &[
     ("nodes", |s| Cell::own(Some(s.totals.nodes))),
     ("answering", |s| Cell::own(Some(s.totals.answering))),
     ("unreachable", |s| Cell::own(Some(s.totals.unreachable))),
+    ("dial_failed", |s| Cell::own(Some(s.totals.dial_failed))),
+    ("connect_failed", |s| Cell::own(Some(s.totals.connect_failed))),
+    ("ask_failed", |s| Cell::own(Some(s.totals.ask_failed))),
+    ("not_dialled", |s| Cell::own(Some(s.totals.not_dialled))),
     ("consistency", |s| Cell::own(s.totals.consistency)),
-    ("connections", |s| Cell::own(Some(s.totals.connections))),
-    ("tcp", |s| Cell::own(Some(s.totals.tcp))),
-    ("udp", |s| Cell::own(Some(s.totals.udp))),
-    ("relayed", |s| Cell::own(Some(s.totals.relayed))),
-    ("secure", |s| Cell::own(Some(s.totals.secure))),
+    ("connections", |s| Cell::own(s.totals.connections)),
+    ("tcp", |s| Cell::own(s.totals.tcp)),
+    ("udp", |s| Cell::own(s.totals.udp)),
+    ("relayed", |s| Cell::own(s.totals.relayed)),
+    ("secure", |s| Cell::own(s.totals.secure)),
     ("retries", |s| Cell::own(Some(s.totals.retries))),
     ("missing", |s| Cell::own(Some(s.totals.missing))),
     ("joined", |s| Cell::own(Some(s.totals.joined))),

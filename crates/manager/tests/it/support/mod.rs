@@ -174,6 +174,6 @@ pub(crate) fn node(address: &str, consistency: Option<f64>) -> Node {
 pub(crate) async fn crawl(app: &TestApp, pool: &str, started: Time, nodes: &[Node]) -> CrawlId {
     let pool = app.app.store.pool_by_name(&pool.parse().unwrap()).await.unwrap();
     let totals = Totals::of(nodes, None, 0);
-    let new = NewSnapshot { pool: pool.id, task: None, started, duration_ms: 5, totals };
+    let new = NewSnapshot { pool: pool.id, task: None, started, duration_ms: 5, complete: true, totals };
     app.app.store.store_snapshot(&new, nodes).await.unwrap().id
 }
