@@ -7,6 +7,7 @@ mod audit;
 mod bundles;
 mod db;
 mod error;
+mod grants;
 mod host_keys;
 mod host_known;
 mod host_rows;
@@ -32,6 +33,7 @@ mod users;
 
 pub use audit::{AuditEntry, AuditFilter, AuditLine};
 pub use error::{Result, StoreError};
+pub use grants::PoolGrant;
 pub use host_keys::HostKey;
 pub use host_known::Learnt;
 pub use hosts::{HostCounts, HostFilter, HostSort, HostsSet};

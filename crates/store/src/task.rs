@@ -18,6 +18,8 @@ use crate::text::{containing, from_json, parse, parse_opt, uint};
 pub struct TaskFilter {
     /// Only of this pool.
     pub pool: Option<PoolId>,
+    /// Only of these pools; `None`: of any, also of pools that are gone.
+    pub pools: Option<Vec<PoolId>>,
     /// Only in one of these states; empty: in any.
     pub states: Vec<TaskState>,
 }
@@ -121,6 +123,14 @@ macro_rules! push_filter {
         $query.push(" WHERE 1 = 1");
         if let Some(pool) = $filter.pool {
             $query.push(" AND pool_id = ").push_bind(pool.0);
+        }
+        if let Some(pools) = &$filter.pools {
+            // No pool has the number 0, and the list must not be empty.
+            $query.push(" AND pool_id IN (0");
+            for pool in pools {
+                $query.push(", ").push_bind(pool.0);
+            }
+            $query.push(")");
         }
         if !$filter.states.is_empty() {
             let mut list = $query.push(" AND state IN (").separated(", ");

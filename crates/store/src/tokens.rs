@@ -1,13 +1,13 @@
 //! API tokens. Only a hash is stored; the token itself is shown once, when it is made.
 
 use p2ppool_model::role::Role;
-use p2ppool_model::{Time, TokenId, UserId};
+use p2ppool_model::{PoolId, Time, TokenId, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::Store;
 use crate::db::{execute, on, write_one};
 use crate::error::{Result, StoreError, Tried as _};
-use crate::text::{clean, parse};
+use crate::text::{clean, from_json, parse, to_json};
 use crate::users::{User, UserRow};
 
 /// An API token, without the token.
@@ -21,6 +21,8 @@ pub struct Token {
     pub name: String,
     /// Its holder has this role or the person's, whichever is less.
     pub role: Role,
+    /// Its holder has rights on these pools only; `None`: on all that the person has.
+    pub pools: Option<Vec<PoolId>>,
     /// When it was made.
     pub created: Time,
     /// It ends then; `None`: when it is revoked.
@@ -40,6 +42,8 @@ pub struct NewToken<'a> {
     pub token_hash: &'a str,
     /// Its holder has at most this role.
     pub role: Role,
+    /// Its holder has rights on these pools only.
+    pub pools: Option<&'a [PoolId]>,
     /// When.
     pub now: Time,
     /// It ends then.
@@ -52,6 +56,7 @@ struct Row {
     user_id: i64,
     name: String,
     role: String,
+    pools: Option<String>,
     created: i64,
     expires: Option<i64>,
     last_used: Option<i64>,
@@ -64,6 +69,7 @@ impl Row {
             user: UserId(self.user_id),
             role: parse(&format!("role of token {}", self.id), &self.role)?,
             name: self.name,
+            pools: self.pools.as_deref().map(|text| from_json("pools of a token", text)).transpose()?,
             created: Time(self.created),
             expires: self.expires.map(Time),
             last_used: self.last_used.map(Time),
@@ -82,12 +88,13 @@ struct WithUser {
 impl Store {
     /// Makes a token. [`StoreError::Conflict`] when that person has one of this name.
     pub async fn create_token(&self, new: NewToken<'_>) -> Result<Token> {
+        let pools = new.pools.map(|pools| to_json("pools of a token", &pools)).transpose()?;
         let mut tx = self.db.begin().await?;
         let inserted: sqlx::Result<Row> = on!(tx.conn(), conn => {
             sqlx::query_as(
-                "INSERT INTO tokens (user_id, name, token_hash, role, created, expires)
-                 VALUES ($1, $2, $3, $4, $5, $6)
-                 RETURNING id, user_id, name, role, created, expires, last_used",
+                "INSERT INTO tokens (user_id, name, token_hash, role, created, expires, pools)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7)
+                 RETURNING id, user_id, name, role, pools, created, expires, last_used",
             )
             .bind(new.user.0)
             .bind(clean(new.name))
@@ -95,6 +102,7 @@ impl Store {
             .bind(new.role.as_str())
             .bind(new.now.0)
             .bind(new.expires.map(|time| time.0))
+            .bind(&pools)
             .fetch_one(conn)
             .await
         });
@@ -112,7 +120,7 @@ impl Store {
     pub async fn token(&self, token_hash: &str, now: Time) -> Result<Option<(Token, User)>> {
         let row: Option<WithUser> = on!(self.db.read(), conn => {
             sqlx::query_as(
-                "SELECT t.id, t.user_id, t.name, t.role, t.created, t.expires, t.last_used,
+                "SELECT t.id, t.user_id, t.name, t.role, t.pools, t.created, t.expires, t.last_used,
                         u.name AS user_name, u.role AS user_role, u.created AS user_created,
                         u.disabled AS user_disabled
                  FROM tokens t JOIN users u ON u.id = t.user_id
@@ -139,7 +147,7 @@ impl Store {
     pub async fn tokens(&self, user: UserId) -> Result<Vec<Token>> {
         let rows: Vec<Row> = on!(self.db.read(), conn => {
             sqlx::query_as(
-                "SELECT id, user_id, name, role, created, expires, last_used FROM tokens
+                "SELECT id, user_id, name, role, pools, created, expires, last_used FROM tokens
                  WHERE user_id = $1 ORDER BY name",
             )
             .bind(user.0)

@@ -146,6 +146,17 @@ impl Store {
         tx.commit().await
     }
 
+    /// [`Store::set_user_password`] by the person themselves: the session of this cookie goes on.
+    pub async fn change_user_password(&self, id: UserId, password: &str, keep: Option<&str>) -> Result<()> {
+        let mut tx = self.db.begin().await?;
+        let changed = execute!(tx.conn(), "UPDATE users SET password = $1 WHERE id = $2", password, id.0)
+            .tried("write a password")?;
+        found(changed, id)?;
+        let others = "DELETE FROM sessions WHERE user_id = $1 AND token_hash <> $2";
+        execute!(tx.conn(), others, id.0, keep.unwrap_or_default()).tried("end other sessions")?;
+        tx.commit().await
+    }
+
     /// Gives another role. [`StoreError::Conflict`] when nobody could manage users any more.
     pub async fn set_user_role(&self, id: UserId, role: Role) -> Result<()> {
         let mut tx = self.db.begin().await?;

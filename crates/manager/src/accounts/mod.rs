@@ -2,9 +2,10 @@
 
 pub mod password;
 pub mod permission;
+pub mod permissions;
 pub mod secret;
 pub mod throttle;
 
 pub use password::Passwords;
-pub use permission::Viewer;
+pub use permission::{Reach, Right, Viewer};
 pub use secret::{Secret, SecretHash};

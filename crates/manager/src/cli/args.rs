@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use p2ppool_model::outcome::Outcome;
 use p2ppool_model::pool::{OverlayKindName, TransportName, Visibility};
+use p2ppool_model::role::Role;
 use p2ppool_model::{PoolName, TaskId, TokenId};
 
 use crate::config::Settings;
@@ -42,7 +43,7 @@ pub(super) enum Command {
     Serve(ServeArgs),
     /// Start a manager with a pool of processes on this machine, to look at
     Demo(DemoArgs),
-    /// Accounts, on the manager's own machine
+    /// Accounts: create, list, edit, lock out, delete
     #[command(subcommand)]
     User(UserCommand),
     /// Pools: create, list, show, edit, delete
@@ -114,7 +115,46 @@ pub(super) struct DemoArgs {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum UserCommand {
-    /// Give an account a new random password
+    /// List every account
+    List,
+    /// Make an account; without a password file a random password is made and shown once
+    Create {
+        /// Its name
+        name: String,
+        /// viewer, publisher, administrator or super_administrator
+        #[arg(long)]
+        role: Role,
+        /// File with the password, `-` for standard input
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+    },
+    /// Give another role
+    Edit {
+        /// Name of the account
+        name: String,
+        /// viewer, publisher, administrator or super_administrator
+        #[arg(long)]
+        role: Role,
+    },
+    /// Lock an account out; its sessions and tokens hold no more
+    Disable {
+        /// Name of the account
+        name: String,
+    },
+    /// Let an account in again
+    Enable {
+        /// Name of the account
+        name: String,
+    },
+    /// Delete an account; its pools stay
+    Delete {
+        /// Name of the account
+        name: String,
+        /// Don't ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Give an account a new random password, on the manager's own machine
     ResetPassword {
         /// Name of the account
         #[arg(default_value = "admin")]
@@ -159,6 +199,27 @@ pub(super) enum PoolCommand {
         #[command(flatten)]
         settings: SettingsArgs,
     },
+    /// List who else may see or manage a pool
+    Grants {
+        /// Name
+        pool: PoolName,
+    },
+    /// Let an account see or manage a pool, or take that back
+    Grant {
+        /// Name
+        pool: PoolName,
+        /// Name of the account
+        user: String,
+        /// What it may
+        grant: GrantArg,
+    },
+    /// Give a pool to another account
+    Give {
+        /// Name
+        pool: PoolName,
+        /// Name of the account
+        user: String,
+    },
     /// Delete a pool that has nothing installed any more
     Delete {
         /// Name
@@ -167,6 +228,16 @@ pub(super) enum PoolCommand {
         #[arg(long)]
         yes: bool,
     },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum GrantArg {
+    /// See it although it is private
+    See,
+    /// Change it and act on its hosts
+    Manage,
+    /// Nothing any more
+    None,
 }
 
 /// Settings of a pool; what isn't given keeps its value, or takes the default of a new pool.
@@ -476,6 +547,15 @@ pub(super) enum TokenCommand {
     Create {
         /// What it is for
         name: String,
+        /// Its holder has at most this role [default: your own]
+        #[arg(long)]
+        role: Option<Role>,
+        /// It reaches only this pool; may be given more than once [default: all]
+        #[arg(long, value_name = "POOL")]
+        pool: Vec<PoolName>,
+        /// It ends after this many days [default: never]
+        #[arg(long)]
+        days: Option<u32>,
     },
     /// List one's own tokens
     List,

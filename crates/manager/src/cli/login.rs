@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::PathBuf;
+use std::time::Duration;
 
+use p2ppool_model::Time;
 use serde_json::{Value, json};
 
 use super::args::{LoginArgs, TokenCommand};
@@ -66,8 +68,11 @@ pub(super) fn kept_token(server: &str) -> Result<Option<String>, CliError> {
 
 pub(super) async fn run_token(command: TokenCommand, client: &Client, output: Output) -> Result<(), CliError> {
     match command {
-        TokenCommand::Create { name } => {
-            let answer: Value = client.post("tokens", &json!({ "name": name })).await?;
+        TokenCommand::Create { name, role, pool, days } => {
+            let pools = Some(pool).filter(|pools| !pools.is_empty());
+            let expires = days.map(|days| Time::now().plus(Duration::from_secs(u64::from(days) * 24 * 3600)));
+            let body = json!({ "name": name, "role": role, "pools": pools, "expires": expires });
+            let answer: Value = client.post("tokens", &body).await?;
             output.show(&answer, || answer["token"].as_str().unwrap_or_default().to_owned())
         }
         TokenCommand::List => {

@@ -15,13 +15,14 @@ mod output;
 mod pool;
 mod serve;
 mod task;
+mod user;
 mod watch;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use args::{Args, Command};
+use args::{Args, Command, UserCommand};
 use client::Client;
 use error::CliError;
 use output::Output;
@@ -65,7 +66,9 @@ async fn run(args: Args) -> Result<ExitCode, CliError> {
         }
         Command::Serve(args) => serve::serve(args).await.map(|()| ExitCode::SUCCESS),
         Command::Demo(args) => demo::run(args, output).await,
-        Command::User(command) => serve::user(command, output).await.map(|()| ExitCode::SUCCESS),
+        Command::User(command @ UserCommand::ResetPassword { .. }) => {
+            serve::reset_password(command, output).await.map(|()| ExitCode::SUCCESS)
+        }
         command => client_command(command, Client::new(args.server, args.token)?, output).await,
     }
 }
@@ -76,6 +79,7 @@ async fn client_command(command: Command, client: Client, output: Output) -> Res
         Command::Host(command) => host::run(command, &client, output).await?,
         Command::Key(command) => host::run_key(command, &client, output).await?,
         Command::Bundle(command) => bundle::run(command, &client, output).await?,
+        Command::User(command) => user::run(command, &client, output).await?,
         Command::Login(login) => login::login(login, &client, output).await?,
         Command::Logout => login::logout(&client)?,
         Command::Token(command) => login::run_token(command, &client, output).await?,
@@ -84,7 +88,7 @@ async fn client_command(command: Command, client: Client, output: Output) -> Res
         Command::Openapi => output.value(&client.get_value("openapi.json").await?)?,
         Command::Task(command) => return task::run(command, &client, output).await,
         Command::Action(command) => return action::run(command, &client, output).await,
-        Command::Serve(_) | Command::Demo(_) | Command::User(_) | Command::Completions { .. } | Command::Man => {
+        Command::Serve(_) | Command::Demo(_) | Command::Completions { .. } | Command::Man => {
             unreachable!("handled before a client was made")
         }
     }

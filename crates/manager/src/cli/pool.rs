@@ -15,6 +15,7 @@ use super::host::key_body;
 use super::input::{confirm, read_text};
 use super::output::{Output, ago, percent, table};
 use super::task::task_table;
+use super::user;
 
 /// A pool with what goes on in it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -91,6 +92,9 @@ pub(super) async fn run(command: PoolCommand, client: &Client, output: Output) -
                 format!("{pool} changed{upgrade}")
             })
         }
+        PoolCommand::Grants { pool } => user::grants(&pool, client, output).await,
+        PoolCommand::Grant { pool, user, grant } => user::grant(&pool, &user, grant, client, output).await,
+        PoolCommand::Give { pool, user } => user::give(&pool, &user, client, output).await,
         PoolCommand::Delete { pool, yes } => {
             if !yes {
                 confirm(&format!("This deletes the pool `{pool}`, its files and its history."), pool.as_str())?;

@@ -78,8 +78,10 @@ pub(super) fn log_to_stderr() {
 }
 
 /// Works on the database directly, for people who can read it anyway; the manager may run meanwhile.
-pub(super) async fn user(command: UserCommand, output: Output) -> Result<(), CliError> {
-    let UserCommand::ResetPassword { name, settings, config: file } = command;
+pub(super) async fn reset_password(command: UserCommand, output: Output) -> Result<(), CliError> {
+    let UserCommand::ResetPassword { name, settings, config: file } = command else {
+        return Err(CliError::Other("not a command for the manager's own machine".to_owned()));
+    };
     let config = config(settings, file)?;
     if let Some(file) = config.database.strip_prefix("sqlite:")
         && let Err(error) = std::fs::metadata(file)

@@ -10,20 +10,21 @@ use axum_extra::extract::CookieJar;
 
 use crate::accounts::{Secret, SecretHash, Viewer};
 use crate::app::App;
+use crate::service::accounts::Proof;
 use crate::service::{Error, accounts};
 
 /// Name of the session cookie.
 pub const SESSION_COOKIE: &str = "p2ppool_session";
 
 /// Who sends a request.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Caller {
     /// Who.
     pub(crate) viewer: Viewer,
     /// From where.
     pub(crate) address: IpAddr,
-    /// The session that the cookie names, to end it at logout.
-    pub(crate) session: Option<SecretHash>,
+    /// What shows it.
+    pub(crate) proof: Proof,
 }
 
 impl Caller {
@@ -39,20 +40,33 @@ impl Caller {
 impl FromRequestParts<Arc<App>> for Caller {
     type Rejection = Error;
 
+    /// Found out once for each request.
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
+        if let Some(known) = parts.extensions.get::<Self>() {
+            return Ok(known.clone());
+        }
+        let caller = Self::find_out(parts, app).await?;
+        parts.extensions.insert(caller.clone());
+        Ok(caller)
+    }
+}
+
+impl Caller {
+    async fn find_out(parts: &Parts, app: &Arc<App>) -> Result<Self, Error> {
         let address = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let address = address.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip());
         if let Some(given) = parts.headers.get(header::AUTHORIZATION) {
             let token = given.to_str().ok().and_then(bearer).ok_or(Error::WrongToken)?;
-            let viewer = accounts::by_token(app, &SecretHash::of(token)).await?;
-            return Ok(Self { viewer, address, session: None });
+            let hash = SecretHash::of(token);
+            let viewer = accounts::by_token(app, &hash).await?;
+            return Ok(Self { viewer, address, proof: Proof::Token(hash) });
         }
         let cookie = CookieJar::from_headers(&parts.headers).get(SESSION_COOKIE).map(|c| SecretHash::of(c.value()));
         let viewer = match &cookie {
             Some(hash) => accounts::by_session(app, hash).await?,
             None => Viewer::Anonymous,
         };
-        Ok(Self { viewer, address, session: cookie })
+        Ok(Self { viewer, address, proof: cookie.map_or(Proof::Nothing, Proof::Session) })
     }
 }
 

@@ -58,6 +58,8 @@ fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
         Error::WrongPassword => (StatusCode::UNAUTHORIZED, "wrong_password"),
         Error::WrongToken => (StatusCode::UNAUTHORIZED, "wrong_token"),
         Error::Forbidden { .. } => (StatusCode::FORBIDDEN, "forbidden"),
+        Error::Denied(_) => (StatusCode::FORBIDDEN, "forbidden"),
+        Error::NoRule(_) => (StatusCode::INTERNAL_SERVER_ERROR, "no_rule"),
         Error::CrossSite => (StatusCode::FORBIDDEN, "cross_site"),
         Error::Throttled(_) => (StatusCode::TOO_MANY_REQUESTS, "throttled"),
         Error::NotFound { .. } | Error::Missing(_) => (StatusCode::NOT_FOUND, "not_found"),

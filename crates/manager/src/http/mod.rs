@@ -9,6 +9,7 @@ pub mod error;
 pub mod handlers;
 pub mod openapi;
 pub mod page;
+pub(crate) mod permit;
 pub mod request_id;
 pub mod security;
 pub mod server;
@@ -38,7 +39,11 @@ pub fn router(app: Arc<App>) -> Router {
     let (api, document) = openapi::routes().split_for_parts();
     let document = openapi::finish(document);
     Router::new()
-        .merge(api.route_layer(middleware::from_fn_with_state(Arc::clone(&app), audit::record)))
+        .merge(
+            // the last one is asked first
+            api.route_layer(middleware::from_fn_with_state(Arc::clone(&app), permit::enforce))
+                .route_layer(middleware::from_fn_with_state(Arc::clone(&app), audit::record)),
+        )
         .merge(openapi::route(&document))
         .fallback(assets::serve)
         .with_state(app)

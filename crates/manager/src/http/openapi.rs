@@ -6,8 +6,8 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::header;
 use axum::routing::get;
-use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{OpenApi as Document, PathItem};
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -16,7 +16,8 @@ use crate::app::App;
 use crate::http::body::HOST_LIST_MAX;
 use crate::http::caller::SESSION_COOKIE;
 use crate::http::handlers::{
-    accounts, actions, bundles, connect, events, exports, files, hosts, keys, meta, nodes, pools, snapshots, tasks,
+    accounts, actions, bundles, connect, events, exports, files, grants, hosts, keys, meta, nodes, permissions, pools,
+    snapshots, tasks, users,
 };
 
 /// Where the API lives.
@@ -52,7 +53,15 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(accounts::me))
         .routes(routes!(accounts::tokens, accounts::create_token))
         .routes(routes!(accounts::delete_token))
+        .routes(routes!(accounts::change_password))
+        .routes(routes!(permissions::list))
+        .routes(routes!(users::list, users::create))
+        .routes(routes!(users::show, users::edit, users::delete))
+        .routes(routes!(users::reset_password))
         .routes(routes!(pools::list, pools::create))
+        .routes(routes!(grants::list, grants::give))
+        .routes(routes!(grants::take_back))
+        .routes(routes!(grants::give_away))
         .routes(routes!(pools::show, pools::edit, pools::delete))
         .routes(routes!(hosts::key))
         .routes(routes!(hosts::trust))
@@ -104,10 +113,22 @@ pub fn document() -> Document {
     finish(routes().split_for_parts().1)
 }
 
-/// axum writes a path's tail as `{*path}`, OpenAPI as `{path}`.
+/// axum writes a path's tail as `{*path}`, OpenAPI as `{path}`; and every operation gets an id of its own,
+/// made of method and path, such as `get_pools_pool_nodes`.
 pub(crate) fn finish(mut document: Document) -> Document {
     let paths = std::mem::take(&mut document.paths.paths);
-    document.paths.paths = paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
+    let named = paths.into_iter().map(|(path, mut item)| {
+        let path = path.replace("{*", "{");
+        let words = path.strip_prefix(PREFIX).unwrap_or(&path).replace(['/', '.', '-'], "_").replace(['{', '}'], "");
+        let PathItem { get, put, post, delete, patch, .. } = &mut item;
+        for (method, operation) in [("get", get), ("put", put), ("post", post), ("delete", delete), ("patch", patch)] {
+            if let Some(operation) = operation {
+                operation.operation_id = Some(format!("{method}{words}"));
+            }
+        }
+        (path, item)
+    });
+    document.paths.paths = named.collect();
     document
 }
 

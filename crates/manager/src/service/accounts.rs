@@ -4,11 +4,11 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use p2ppool_model::role::Role;
-use p2ppool_model::{Time, TokenId};
+use p2ppool_model::{PoolId, Time, TokenId};
 use p2ppool_store::{NewSession, NewToken, Store, Token, User};
 
 use crate::accounts::password::{PASSWORD_MAX, PASSWORD_MIN, Passwords};
-use crate::accounts::{Secret, SecretHash, Viewer};
+use crate::accounts::{Reach, Secret, SecretHash, Viewer};
 use crate::app::{App, FirstAccount};
 use crate::service::Error;
 
@@ -22,6 +22,8 @@ const TOUCH_EVERY: Duration = Duration::from_secs(60);
 const NAME_MAX: usize = 100;
 /// Tokens of one person.
 const TOKENS_MAX: usize = 100;
+/// Pools that one token may be limited to: more is better said by no limit.
+const TOKEN_POOLS_MAX: usize = 100;
 /// The account of the first start.
 pub const FIRST_NAME: &str = "admin";
 
@@ -107,6 +109,90 @@ pub async fn login(app: &App, login: Login) -> Result<(User, Secret), Error> {
     Ok((user, secret))
 }
 
+/// What shows who somebody is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// Nothing.
+    Nothing,
+    /// A session cookie.
+    Session(SecretHash),
+    /// An API token.
+    Token(SecretHash),
+}
+
+impl Proof {
+    /// The session, to end it or to keep it.
+    pub fn session(&self) -> Option<&SecretHash> {
+        match self {
+            Self::Session(hash) => Some(hash),
+            _ => None,
+        }
+    }
+
+    /// The token.
+    pub fn token(&self) -> Option<&SecretHash> {
+        match self {
+            Self::Token(hash) => Some(hash),
+            _ => None,
+        }
+    }
+}
+
+/// Whom this proves by now, without counting as a use: for streams that go on for hours.
+pub async fn prove_again(app: &App, proof: &Proof) -> Result<Viewer, Error> {
+    let now = Time::now();
+    match proof {
+        Proof::Nothing => Ok(Viewer::Anonymous),
+        Proof::Session(hash) => match app.store.session(hash.as_str(), now).await? {
+            Some((_, user)) => viewer(app, user, Role::SuperAdministrator, None).await,
+            None => Ok(Viewer::Anonymous),
+        },
+        Proof::Token(hash) => {
+            let (token, user) = app.store.token(hash.as_str(), now).await?.ok_or(Error::WrongToken)?;
+            viewer(app, user, token.role, token.pools).await
+        }
+    }
+}
+
+/// A change of one's own password.
+pub struct ChangePassword {
+    /// The present one.
+    pub old: String,
+    /// The new one.
+    pub new: String,
+    /// Network address.
+    pub address: IpAddr,
+}
+
+/// Changes one's own password; other sessions than `keep` end.
+pub async fn change_password(
+    app: &App,
+    person: &Viewer,
+    change: ChangePassword,
+    keep: Option<&SecretHash>,
+) -> Result<(), Error> {
+    let id = person.id().ok_or(Error::Unauthenticated("changing a password"))?;
+    let new = super::users::checked_password("new", change.new)?;
+    check_password(app, person, change.old, change.address).await?;
+    let hash = app.passwords.hash(new).await.map_err(Error::Internal)?;
+    Ok(app.store.change_user_password(id, &hash, keep.map(SecretHash::as_str)).await?)
+}
+
+/// Asks somebody who is logged in for their password once more.
+pub async fn check_password(app: &App, person: &Viewer, password: String, address: IpAddr) -> Result<(), Error> {
+    if password.len() > PASSWORD_MAX {
+        return Err(Error::WrongPassword);
+    }
+    app.throttle.attempt(person.name(), address, Time::now()).map_err(Error::Throttled)?;
+    let known = app.store.credentials(person.name()).await?;
+    let hash = known.and_then(|known| known.password);
+    if !app.passwords.verify(password, hash).await.map_err(Error::Internal)? {
+        return Err(Error::WrongPassword);
+    }
+    app.throttle.succeeded(person.name(), address);
+    Ok(())
+}
+
 /// Ends a session. Fine when it ended before.
 pub async fn logout(app: &App, session: &SecretHash) -> Result<(), Error> {
     Ok(app.store.delete_session_of(session.as_str()).await?)
@@ -119,7 +205,7 @@ pub async fn by_session(app: &App, hash: &SecretHash) -> Result<Viewer, Error> {
     if now.since(session.last_seen) >= TOUCH_EVERY {
         app.store.touch_session(session.id, now, now.plus(SESSION_IDLE)).await?;
     }
-    Ok(viewer(user, Role::SuperAdministrator))
+    viewer(app, user, Role::SuperAdministrator, None).await
 }
 
 /// The person of an API token; one that does not hold is an error, never nobody.
@@ -129,11 +215,13 @@ pub async fn by_token(app: &App, hash: &SecretHash) -> Result<Viewer, Error> {
     if token.last_used.is_none_or(|last| now.since(last) >= TOUCH_EVERY) {
         app.store.touch_token(token.id, now).await?;
     }
-    Ok(viewer(user, token.role))
+    viewer(app, user, token.role, token.pools).await
 }
 
-fn viewer(user: User, role_max: Role) -> Viewer {
-    Viewer::Person { id: user.id, name: user.name, role: user.role.min(role_max) }
+async fn viewer(app: &App, user: User, role_max: Role, only: Option<Vec<PoolId>>) -> Result<Viewer, Error> {
+    let grants = app.store.user_grants(user.id).await?;
+    let reach = Reach { grants, only: only.map(|pools| pools.into_iter().collect()) };
+    Ok(Viewer::Person { id: user.id, name: user.name, role: user.role.min(role_max), reach })
 }
 
 /// Tokens of this person.
@@ -142,16 +230,31 @@ pub async fn tokens(app: &App, person: &Viewer) -> Result<Vec<Token>, Error> {
     Ok(app.store.tokens(id).await?)
 }
 
-/// Makes a token for this person: what is kept of it, and the token itself, which is told once.
+/// A token that somebody wants.
+#[derive(Debug)]
+pub struct WantedToken {
+    /// What it is for.
+    pub name: String,
+    /// Its holder has at most this role; one's own by default.
+    pub role: Option<Role>,
+    /// It reaches only these pools, by name.
+    pub pools: Option<Vec<String>>,
+    /// It ends then.
+    pub expires: Option<Time>,
+}
+
+/// Makes a token for this person: what is kept of it, and the token itself, which is told once. A token never
+/// carries more than the one (`by`) that it was made with, nor longer.
 pub async fn create_token(
     app: &App,
     person: &Viewer,
-    name: &str,
-    role: Option<Role>,
-    expires: Option<Time>,
+    wanted: WantedToken,
+    by: Option<&SecretHash>,
 ) -> Result<(Token, Secret), Error> {
-    let Viewer::Person { id, role: own, .. } = person else { return Err(Error::Unauthenticated("making a token")) };
-    let name = name.trim();
+    let Viewer::Person { id, role: own, reach, .. } = person else {
+        return Err(Error::Unauthenticated("making a token"));
+    };
+    let name = wanted.name.trim();
     if name.is_empty() || name.len() > NAME_MAX || name.chars().any(char::is_control) {
         return Err(Error::field("name", format!("must be 1 to {NAME_MAX} bytes without control characters")));
     }
@@ -159,15 +262,44 @@ pub async fn create_token(
         return Err(Error::field("name", format!("you have {TOKENS_MAX} tokens; delete one first")));
     }
     let now = Time::now();
+    let made_with = match by {
+        Some(hash) => app.store.token(hash.as_str(), now).await?.map(|(token, _)| token),
+        None => None,
+    };
+    let ends = made_with.and_then(|token| token.expires);
+    let expires = [wanted.expires, ends].into_iter().flatten().min();
+    let pools = token_pools(app, person, reach, wanted.pools).await?;
     if expires.is_some_and(|expires| expires <= now) {
         return Err(Error::field("expires", "must be in the future"));
     }
     let secret = Secret::token();
-    // A token never carries more than the one it was made with.
-    let role = role.unwrap_or(*own).min(*own);
+    let role = wanted.role.unwrap_or(*own).min(*own);
     let hash = secret.hash();
-    let new = NewToken { user: *id, name, token_hash: hash.as_str(), role, now, expires };
+    let new = NewToken { user: *id, name, token_hash: hash.as_str(), role, pools: pools.as_deref(), now, expires };
     Ok((app.store.create_token(new).await?, secret))
+}
+
+/// The pools that a new token reaches: those that were asked for, within those of the token it is made with.
+async fn token_pools(
+    app: &App,
+    person: &Viewer,
+    reach: &Reach,
+    wanted: Option<Vec<String>>,
+) -> Result<Option<Vec<PoolId>>, Error> {
+    let Some(names) = wanted else { return Ok(reach.only.as_ref().map(|only| only.iter().copied().collect())) };
+    if names.len() > TOKEN_POOLS_MAX {
+        return Err(Error::field("pools", format!("a token is limited to {TOKEN_POOLS_MAX} pools at most")));
+    }
+    let mut pools = Vec::new();
+    for name in names {
+        let pool = super::pools::visible(app, person, &name).await;
+        let pool = pool.map_err(|error| Error::field("pools", error.to_string()))?;
+        if reach.only.as_ref().is_some_and(|only| !only.contains(&pool.id)) {
+            return Err(Error::field("pools", format!("the token that you use does not reach `{name}`")));
+        }
+        pools.push(pool.id);
+    }
+    Ok(Some(pools))
 }
 
 /// Revokes a token of this person.

@@ -48,6 +48,12 @@ pub enum Error {
         /// A publisher who owns the pool may, too.
         or_owner: bool,
     },
+    /// The account may not, said already.
+    #[error("{0}")]
+    Denied(String),
+    /// The route is missing in the permission table: nobody may.
+    #[error("{0}")]
+    NoRule(String),
     /// Too many tries.
     #[error("too many failed logins; try again in {} s", .0.as_secs().max(1))]
     Throttled(Duration),

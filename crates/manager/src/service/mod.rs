@@ -5,10 +5,12 @@ pub mod bundles;
 pub mod connect;
 pub mod error;
 pub mod files;
+pub mod grants;
 pub mod hosts;
 pub mod keys;
 pub mod nodes;
 pub mod pools;
 pub mod tasks;
+pub mod users;
 
 pub use error::{Error, FieldError};

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use p2ppool_model::event::Change;
 use p2ppool_model::host::HostSpec;
 use p2ppool_model::host_list;
-use p2ppool_model::pool::{Pool, PoolSettings, PoolState, Visibility};
+use p2ppool_model::pool::{Pool, PoolSettings, PoolState};
 use p2ppool_model::role::Role;
 use p2ppool_model::snapshot::Snapshot;
 use p2ppool_model::task::Task;
@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::accounts::Viewer;
+use crate::accounts::{Right, Viewer};
 use crate::app::App;
 use crate::http::body::parse_value;
 use crate::secrets;
@@ -35,6 +35,8 @@ pub struct PoolSummary {
     pub tasks: Vec<Task>,
     /// The one who asks may change it.
     pub may_change: bool,
+    /// What the one who asks may do with it.
+    pub right: Option<Right>,
 }
 
 /// Hosts by what is known of them.
@@ -88,6 +90,15 @@ pub async fn changeable(app: &App, viewer: &Viewer, name: &str) -> Result<Pool, 
     Ok(pool)
 }
 
+/// The pool, when this viewer may do with it what its owner may.
+pub async fn owned(app: &App, viewer: &Viewer, name: &str) -> Result<Pool, Error> {
+    let pool = changeable(app, viewer, name).await?;
+    if viewer.right_on(&pool) < Some(Right::Own) {
+        return Err(Error::Forbidden { what: "this", needs: Role::Administrator, or_owner: true });
+    }
+    Ok(pool)
+}
+
 /// Every pool that this viewer may see, by name.
 pub async fn list(app: &App, viewer: &Viewer) -> Result<Vec<PoolSummary>, Error> {
     let mut counts = app.store.host_counts().await?;
@@ -96,13 +107,15 @@ pub async fn list(app: &App, viewer: &Viewer) -> Result<Vec<PoolSummary>, Error>
     for task in app.store.open_tasks(None).await? {
         open.entry(task.pool).or_default().push(task);
     }
-    let pools = app.store.pools().await?.into_iter().filter(|pool| viewer.may_see(pool));
-    Ok(pools
+    Ok(seen(app, viewer)
+        .await?
+        .into_iter()
         .map(|pool| PoolSummary {
             hosts: counts.remove(&pool.id).unwrap_or_default().into(),
             snapshot: snapshots.remove(&pool.id),
             tasks: open.remove(&pool.id).unwrap_or_default(),
             may_change: viewer.may_change(&pool),
+            right: viewer.right_on(&pool),
             pool,
         })
         .collect())
@@ -115,15 +128,19 @@ pub async fn summary(app: &App, viewer: &Viewer, pool: Pool) -> Result<PoolSumma
         snapshot: app.store.newest_snapshot(pool.id).await?,
         tasks: app.store.open_tasks(Some(pool.id)).await?,
         may_change: viewer.may_change(&pool),
+        right: viewer.right_on(&pool),
         pool,
     })
 }
 
-/// Names of the pools that need no account.
-pub async fn public_names(app: &App) -> Result<HashSet<String>, Error> {
-    let pools = app.store.pools().await?;
-    let public = pools.into_iter().filter(|pool| pool.settings.visibility == Visibility::Public);
-    Ok(public.map(|pool| pool.name.to_string()).collect())
+/// The pools that this viewer may see.
+pub async fn seen(app: &App, viewer: &Viewer) -> Result<Vec<Pool>, Error> {
+    Ok(app.store.pools().await?.into_iter().filter(|pool| viewer.may_see(pool)).collect())
+}
+
+/// Names of the pools that this viewer may see.
+pub async fn seen_names(app: &App, viewer: &Viewer) -> Result<HashSet<String>, Error> {
+    Ok(seen(app, viewer).await?.into_iter().map(|pool| pool.name.to_string()).collect())
 }
 
 /// The hosts of a text, or every wrong line of it.

@@ -2,6 +2,7 @@
 
 use p2ppool_model::action::Relation;
 use p2ppool_model::pool::{Pool, PoolState};
+use p2ppool_model::role::Role;
 use p2ppool_model::task::Task;
 use p2ppool_model::{Action, Digest, Outcome, TaskId};
 use p2ppool_store::StoreError;
@@ -9,18 +10,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::accounts::Viewer;
+use crate::accounts::{Right, Viewer};
 use crate::actions::params::DeployParams;
 use crate::app::App;
 use crate::engine::{Ask, AskError};
 use crate::service::{Error, hosts, pools};
 
 /// The task, when this viewer may see its pool. Tasks outlive their pool (a stop ends by deleting it):
-/// people with an account still see what became of them.
+/// [`right_on`] tells who still sees what became of them.
 pub async fn visible(app: &App, viewer: &Viewer, id: TaskId) -> Result<Task, Error> {
     let anonymous = *viewer == Viewer::Anonymous;
     let found = match app.store.task(id).await {
-        Ok(task) if may_see(app, viewer, &task).await? => Some(task),
+        Ok(task) if right_on(app, viewer, &task).await?.is_some() => Some(task),
         Ok(_) | Err(StoreError::NotFound { .. }) => None,
         Err(error) => return Err(error.into()),
     };
@@ -115,11 +116,16 @@ pub async fn retry(app: &App, viewer: &Viewer, id: TaskId, only: &[Outcome]) -> 
     Ok(app.engine.retry(id, only, viewer.name()).await?)
 }
 
-async fn may_see(app: &App, viewer: &Viewer, task: &Task) -> Result<bool, StoreError> {
+/// What this viewer may do with the pool of a task. Of a task whose pool is gone, administrators and the one who
+/// started it still see everything; there is nothing left to change.
+pub async fn right_on(app: &App, viewer: &Viewer, task: &Task) -> Result<Option<Right>, Error> {
     match app.store.pool(task.pool).await {
-        Ok(pool) => Ok(viewer.may_see(&pool)),
-        Err(StoreError::NotFound { .. }) => Ok(*viewer != Viewer::Anonymous),
-        Err(error) => Err(error),
+        Ok(pool) => Ok(viewer.right_on(&pool)),
+        Err(StoreError::NotFound { .. }) => {
+            let theirs = *viewer != Viewer::Anonymous && viewer.name() == task.started_by;
+            Ok((viewer.is_at_least(Role::Administrator) || theirs).then_some(Right::Manage))
+        }
+        Err(error) => Err(error.into()),
     }
 }
 

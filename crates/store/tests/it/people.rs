@@ -1,6 +1,6 @@
 //! Users, sessions, tokens, the audit log.
 
-use p2ppool_model::role::Role;
+use p2ppool_model::role::{Grant, Role};
 use p2ppool_model::{Time, UserId};
 use p2ppool_store::{AuditEntry, AuditFilter, NewSession, NewToken, Page, SecretScope, Store, StoreError, testing};
 
@@ -12,6 +12,7 @@ crate::stories! {
     sessions_end_by_idleness_age_logout_and_lockout
     tokens_end_by_age_revocation_and_lockout
     the_audit_log_is_filtered_and_paged
+    grants_are_given_changed_and_taken_back
 }
 
 const MINUTE: i64 = 60_000;
@@ -151,7 +152,7 @@ async fn sessions_end_by_idleness_age_logout_and_lockout(store: Store) {
 }
 
 fn token<'a>(user: &p2ppool_store::User, name: &'a str, token_hash: &'a str, expires: Option<Time>) -> NewToken<'a> {
-    NewToken { user: user.id, name, token_hash, role: Role::Viewer, now: NOW, expires }
+    NewToken { user: user.id, name, token_hash, role: Role::Viewer, pools: None, now: NOW, expires }
 }
 
 async fn tokens_end_by_age_revocation_and_lockout(store: Store) {
@@ -173,6 +174,32 @@ async fn tokens_end_by_age_revocation_and_lockout(store: Store) {
     assert!(is_missing(store.delete_token(UserId(1), forever.id).await), "not theirs");
     store.delete_token(anna.id, forever.id).await.unwrap();
     assert_eq!(store.token("t1", at(1)).await.unwrap(), None);
+}
+
+async fn grants_are_given_changed_and_taken_back(store: Store) {
+    let anna = store.create_user("anna", None, Role::Publisher, NOW).await.unwrap();
+    let ben = store.create_user("ben", None, Role::SuperAdministrator, NOW).await.unwrap();
+    let (one, two) = (crate::builders::pool(&store, "one").await.id, crate::builders::pool(&store, "two").await.id);
+    store.set_grant(one, anna.id, Grant::See, "ben", at(1)).await.unwrap();
+    store.set_grant(one, anna.id, Grant::Manage, "ben", at(2)).await.unwrap();
+    store.set_grant(two, anna.id, Grant::See, "ben", at(3)).await.unwrap();
+    assert_eq!(store.user_grants(anna.id).await.unwrap(), [(one, Grant::Manage), (two, Grant::See)].into());
+    assert_eq!(store.user_grants(ben.id).await.unwrap(), [].into());
+    let given = store.pool_grants(one).await.unwrap();
+    assert_eq!((given.len(), given[0].name.as_str(), given[0].given), (1, "anna", at(2)));
+    assert!(is_missing(store.set_grant(one, UserId(99), Grant::See, "ben", NOW).await));
+    store.delete_grant(two, anna.id).await.unwrap();
+    assert!(is_missing(store.delete_grant(two, anna.id).await));
+    store.set_pool_owner(one, anna.id).await.unwrap();
+    assert_eq!(store.pool_grants(one).await.unwrap(), [], "an owner needs no grant");
+    assert_eq!(store.pool(one).await.unwrap().owner, Some(anna.id));
+    assert!(is_missing(store.set_pool_owner(one, UserId(99)).await));
+    store.set_grant(two, anna.id, Grant::See, "ben", NOW).await.unwrap();
+    store.delete_user(anna.id).await.unwrap();
+    assert_eq!(store.pool_grants(two).await.unwrap(), []);
+    let limited = NewToken { pools: Some(&[one, two]), ..token(&ben, "ci", "t9", None) };
+    assert_eq!(store.create_token(limited).await.unwrap().pools, Some(vec![one, two]));
+    assert_eq!(store.token("t9", at(1)).await.unwrap().unwrap().0.pools, Some(vec![one, two]));
 }
 
 async fn the_audit_log_is_filtered_and_paged(store: Store) {

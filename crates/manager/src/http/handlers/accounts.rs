@@ -4,7 +4,7 @@ use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use p2ppool_model::role::Role;
-use p2ppool_model::{Time, TokenId, UserId};
+use p2ppool_model::{PoolId, Time, TokenId, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -47,7 +47,7 @@ impl From<&Viewer> for Me {
     fn from(viewer: &Viewer) -> Self {
         let user = match viewer {
             Viewer::Anonymous => None,
-            Viewer::Person { id, name, role } => Some(Person { id: *id, name: name.clone(), role: *role }),
+            Viewer::Person { id, name, role, .. } => Some(Person { id: *id, name: name.clone(), role: *role }),
         };
         Self { user }
     }
@@ -77,7 +77,7 @@ pub(crate) async fn login(
 /// Ends the session.
 #[utoipa::path(post, path = "/logout", tag = "accounts", responses((status = 204)))]
 pub(crate) async fn logout(app: State, caller: Caller) -> Result<impl IntoResponse, Error> {
-    if let Some(session) = &caller.session {
+    if let Some(session) = caller.proof.session() {
         accounts::logout(&app, session).await?;
     }
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, no_session_cookie())]))
@@ -89,6 +89,31 @@ pub(crate) async fn me(caller: Caller) -> axum::Json<Me> {
     axum::Json(Me::from(&caller.viewer))
 }
 
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChangePassword {
+    /// The present one.
+    #[schema(format = Password)]
+    old: String,
+    /// The new one, at least 10 characters.
+    #[schema(format = Password)]
+    new: String,
+}
+
+/// Changes your own password and ends your other sessions.
+#[utoipa::path(post, path = "/me/password", tag = "accounts", request_body = ChangePassword,
+    responses((status = 204), (status = 401, body = ErrorAnswer), (status = 422, body = ErrorAnswer), (status = 429, body = ErrorAnswer)))]
+pub(crate) async fn change_password(
+    app: State,
+    caller: Caller,
+    Json(given): Json<ChangePassword>,
+) -> Result<StatusCode, Error> {
+    let person = caller.person("changing a password")?;
+    let change = accounts::ChangePassword { old: given.old, new: given.new, address: caller.address };
+    accounts::change_password(&app, person, change, caller.proof.session()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// An API token, without the token.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Token {
@@ -98,6 +123,8 @@ pub(crate) struct Token {
     name: String,
     /// Its holder has this role at most.
     role: Role,
+    /// It reaches these pools (by number) and what is public; null: whatever its holder may.
+    pools: Option<Vec<PoolId>>,
     /// When it was made.
     created: Time,
     /// It ends then; null: when it is deleted.
@@ -108,8 +135,8 @@ pub(crate) struct Token {
 
 impl From<p2ppool_store::Token> for Token {
     fn from(token: p2ppool_store::Token) -> Self {
-        let p2ppool_store::Token { id, name, role, created, expires, last_used, .. } = token;
-        Self { id, name, role, created, expires, last_used }
+        let p2ppool_store::Token { id, name, role, pools, created, expires, last_used, .. } = token;
+        Self { id, name, role, pools, created, expires, last_used }
     }
 }
 
@@ -131,6 +158,9 @@ pub(crate) struct NewToken {
     /// Its holder has at most this role; your own by default.
     #[serde(default)]
     role: Option<Role>,
+    /// It reaches only these pools, by name; all by default.
+    #[serde(default)]
+    pools: Option<Vec<String>>,
     /// It ends then.
     #[serde(default)]
     expires: Option<Time>,
@@ -153,7 +183,8 @@ pub(crate) async fn create_token(
     Json(new): Json<NewToken>,
 ) -> Result<(StatusCode, axum::Json<MadeToken>), Error> {
     let person = caller.person("making a token")?;
-    let (token, secret) = accounts::create_token(&app, person, &new.name, new.role, new.expires).await?;
+    let wanted = accounts::WantedToken { name: new.name, role: new.role, pools: new.pools, expires: new.expires };
+    let (token, secret) = accounts::create_token(&app, person, wanted, caller.proof.token()).await?;
     Ok((StatusCode::CREATED, axum::Json(MadeToken { token: secret.reveal().to_owned(), kept: token.into() })))
 }
 

@@ -31,6 +31,6 @@ pub(crate) async fn stream(
 ) -> Result<impl IntoResponse, Error> {
     let slot = Arc::clone(&app.streams).try_acquire_owned().map_err(|_| Error::Busy)?;
     let after = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.trim().parse().ok());
-    let wanted = sse::Wanted { pool: query.pool, viewer: caller.viewer, after };
+    let wanted = sse::Wanted { pool: query.pool, viewer: caller.viewer, proof: caller.proof, after };
     Ok(sse::stream(Arc::clone(&app), wanted, slot))
 }

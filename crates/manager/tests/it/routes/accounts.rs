@@ -100,9 +100,11 @@ async fn roles_and_owners() {
     let viewer = app.person("view", Role::Viewer).await;
     let with = |token: &str, method, path: &str| app.anonymous(method, path).bearer_auth(token);
 
-    send(with(&viewer, Method::GET, "pools/theirs")).await.expect(200);
-    send(with(&viewer, Method::PATCH, "pools/theirs").json(&json!({}))).await.expect(403);
-    send(with(&publisher, Method::DELETE, "pools/theirs")).await.expect(403);
+    app.pool("open", "a", json!({ "visibility": "public" })).await;
+    send(with(&viewer, Method::GET, "pools/theirs")).await.expect(404);
+    send(with(&viewer, Method::GET, "pools/open")).await.expect(200);
+    send(with(&viewer, Method::PATCH, "pools/open").json(&json!({}))).await.expect(403);
+    send(with(&publisher, Method::DELETE, "pools/open")).await.expect(403);
     let own = send(with(&publisher, Method::POST, "pools").json(&json!({ "name": "own" }))).await.expect(201).json();
     assert_eq!(own["may_change"], json!(true));
     send(with(&publisher, Method::PATCH, "pools/own").json(&json!({ "description": "mine" }))).await.expect(200);

@@ -63,8 +63,12 @@ async fn names_and_people_are_checked_before_a_byte_is_kept() {
 async fn a_body_that_is_too_large_is_cut_off() {
     let app = TestApp::start().await;
     let parts = futures::stream::iter((0..10).map(|_| Ok::<_, std::io::Error>(bytes::Bytes::from(vec![0; 1000]))));
-    let admin =
-        p2ppool::accounts::Viewer::Person { id: p2ppool_model::UserId(1), name: "admin".into(), role: Role::Publisher };
+    let admin = p2ppool::accounts::Viewer::Person {
+        id: p2ppool_model::UserId(1),
+        name: "admin".into(),
+        role: Role::Publisher,
+        reach: Default::default(),
+    };
     let error = bundles::upload(&app.app, &admin, "x.zip", parts, 5_000).await.unwrap_err();
     assert!(matches!(error, Error::TooLarge { limit: 5_000, .. }), "{error}");
     nothing_is_left(&app);

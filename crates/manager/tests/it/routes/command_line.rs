@@ -134,3 +134,29 @@ async fn nodes_and_statistics_are_tables_or_json() {
     assert_eq!(shell.json(&["stats", "x"]).await["items"][0]["nodes"], 1);
     assert_eq!(shell.json(&["openapi"]).await["info"]["title"], "P2PPool Manager");
 }
+
+#[tokio::test]
+async fn accounts_and_grants_are_managed() {
+    let app = TestApp::start().await;
+    let shell = Shell::new(&app);
+    let made = shell.json(&["user", "create", "Anna", "--role", "publisher"]).await;
+    let password = shell.home.path().join("password");
+    std::fs::write(&password, made["password"].as_str().unwrap()).unwrap();
+    shell.ok(&["login", "anna", "--password-file", password.to_str().unwrap()]).await;
+    assert!(shell.fails(&["user", "create", "x", "--role", "king"]).await.contains("is not a role"));
+    shell.ok(&["pool", "create", "planet"]).await;
+    assert!(shell.ok(&["pool", "grant", "planet", "anna", "manage"]).await.contains("manage"));
+    assert_eq!(shell.json(&["pool", "grants", "planet"]).await[0]["name"], "Anna");
+    shell.ok(&["pool", "grant", "planet", "anna", "none"]).await;
+    assert!(shell.fails(&["pool", "grant", "planet", "anna", "none"]).await.contains("no grant"));
+    shell.ok(&["pool", "give", "planet", "anna"]).await;
+    shell.ok(&["user", "edit", "anna", "--role", "viewer"]).await;
+    shell.ok(&["user", "disable", "anna"]).await;
+    assert!(shell.ok(&["user", "list"]).await.contains("locked out"));
+    shell.ok(&["user", "enable", "anna"]).await;
+    shell.ok(&["user", "delete", "anna", "--yes"]).await;
+    assert!(shell.fails(&["user", "delete", "anna", "--yes"]).await.contains("no account anna"));
+    assert!(shell.fails(&["user", "disable", "admin"]).await.contains("super administrator"));
+    let token = shell.json(&["token", "create", "ci", "--role", "viewer", "--pool", "planet", "--days", "3"]).await;
+    assert_eq!((&token["role"], token["expires"].is_string()), (&json!("viewer"), true));
+}

@@ -12,5 +12,7 @@ mod hosts;
 mod keys;
 mod meta;
 mod nodes;
+mod people;
+mod permissions;
 mod pools;
 mod tasks;

@@ -103,6 +103,11 @@ impl TestApp {
         self.anonymous(method, path).bearer_auth(&self.admin)
     }
 
+    /// A request of the person whose session this cookie is.
+    pub(crate) fn session(&self, method: Method, path: &str, cookie: &str) -> RequestBuilder {
+        self.anonymous(method, path).header("cookie", cookie)
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Answer {
         send(self.admin(Method::GET, path)).await
     }

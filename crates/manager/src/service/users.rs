@@ -1,0 +1,91 @@
+//! People with an account, as the one who manages them sees them.
+
+use p2ppool_model::role::Role;
+use p2ppool_model::{Time, UserId};
+use p2ppool_store::User;
+
+use crate::accounts::Secret;
+use crate::accounts::password::{PASSWORD_MAX, PASSWORD_MIN};
+use crate::app::App;
+use crate::service::Error;
+
+/// Longest name of a person, in bytes.
+const NAME_MAX: usize = 100;
+
+/// Everybody, by name.
+pub async fn list(app: &App) -> Result<Vec<User>, Error> {
+    Ok(app.store.users().await?)
+}
+
+/// One person.
+pub async fn show(app: &App, id: UserId) -> Result<User, Error> {
+    Ok(app.store.user(id).await?)
+}
+
+/// Makes an account. Without a password, a random one is made and answered.
+pub async fn create(
+    app: &App,
+    name: &str,
+    role: Role,
+    password: Option<String>,
+) -> Result<(User, Option<Secret>), Error> {
+    let name = checked_name(name)?;
+    let (password, made) = given_or_made(password)?;
+    let hash = app.passwords.hash(password).await.map_err(Error::Internal)?;
+    Ok((app.store.create_user(name, Some(&hash), role, Time::now()).await?, made))
+}
+
+/// Gives another role, locks out or lets in again. The last super administrator stays one.
+pub async fn edit(app: &App, id: UserId, role: Option<Role>, disabled: Option<bool>) -> Result<User, Error> {
+    if let Some(role) = role {
+        app.store.set_user_role(id, role).await?;
+    }
+    match disabled {
+        Some(true) => app.store.disable_user(id).await?,
+        Some(false) => app.store.enable_user(id).await?,
+        None => {}
+    }
+    show(app, id).await
+}
+
+/// Gives another password and ends the person's sessions. Without a password, a random one is made and answered.
+pub async fn reset_password(app: &App, id: UserId, password: Option<String>) -> Result<Option<Secret>, Error> {
+    show(app, id).await?;
+    let (password, made) = given_or_made(password)?;
+    let hash = app.passwords.hash(password).await.map_err(Error::Internal)?;
+    app.store.set_user_password(id, Some(&hash)).await?;
+    Ok(made)
+}
+
+/// Deletes an account with its sessions and tokens; its pools stay, without owner.
+pub async fn delete(app: &App, id: UserId) -> Result<(), Error> {
+    Ok(app.store.delete_user(id).await?)
+}
+
+fn checked_name(name: &str) -> Result<&str, Error> {
+    let name = name.trim();
+    let right = (1..=NAME_MAX).contains(&name.len()) && !name.chars().any(char::is_control);
+    if right {
+        return Ok(name);
+    }
+    Err(Error::field("name", format!("must be 1 to {NAME_MAX} bytes without control characters")))
+}
+
+/// The password that was given, when it is good enough; else a new random one.
+pub(super) fn given_or_made(password: Option<String>) -> Result<(String, Option<Secret>), Error> {
+    match password {
+        Some(password) => checked_password("password", password).map(|password| (password, None)),
+        None => {
+            let made = Secret::password();
+            Ok((made.reveal().to_owned(), Some(made)))
+        }
+    }
+}
+
+/// A password that may be chosen.
+pub(super) fn checked_password(field: &'static str, password: String) -> Result<String, Error> {
+    if password.chars().count() < PASSWORD_MIN || password.len() > PASSWORD_MAX {
+        return Err(Error::field(field, format!("must have {PASSWORD_MIN} to {PASSWORD_MAX} characters")));
+    }
+    Ok(password)
+}
