@@ -1,6 +1,6 @@
 //! The description of the API, made from the handlers themselves.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -130,6 +130,21 @@ pub(crate) fn finish(mut document: Document) -> Document {
     });
     document.paths.paths = named.collect();
     document
+}
+
+/// There is such a route; `path` is below [`PREFIX`].
+pub(crate) fn has(method: &str, path: &str) -> bool {
+    static DOCUMENT: LazyLock<Document> = LazyLock::new(document);
+    let Some(item) = DOCUMENT.paths.paths.get(&format!("{PREFIX}{path}")) else { return false };
+    let operation = match method {
+        "GET" => &item.get,
+        "PUT" => &item.put,
+        "POST" => &item.post,
+        "DELETE" => &item.delete,
+        "PATCH" => &item.patch,
+        _ => return false,
+    };
+    operation.is_some()
 }
 
 /// `GET /api/v1/openapi.json`; needs no account.

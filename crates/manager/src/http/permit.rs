@@ -13,24 +13,39 @@ use crate::accounts::permissions::{Needs, Refusal, Rule, decide, missing, rule_o
 use crate::accounts::{Right, Viewer};
 use crate::app::App;
 use crate::http::caller::Caller;
-use crate::http::openapi::PREFIX;
+use crate::http::openapi::{self, PREFIX};
 use crate::service::{Error, pools, tasks};
 
 /// Middleware: lets through what the table permits.
 pub(crate) async fn enforce(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
+    if is_no_route(&parts) {
+        return next.run(Request::from_parts(parts, body)).await;
+    }
     match permit(&app, &mut parts).await {
         Ok(()) => next.run(Request::from_parts(parts, body)).await,
         Err(error) => error.into_response(),
     }
 }
 
-async fn permit(app: &Arc<App>, parts: &mut Parts) -> Result<(), Error> {
+/// The path exists, but not with this method: the router answers that.
+fn is_no_route(parts: &Parts) -> bool {
+    let (method, route) = route_of(parts);
+    rule_of(method, &route).is_none() && !openapi::has(method, &route)
+}
+
+/// Method and path as in the table.
+fn route_of(parts: &Parts) -> (&str, String) {
     let route = parts.extensions.get::<MatchedPath>().map(|path| path.as_str().replace("{*", "{"));
-    let route = route.as_deref().and_then(|path| path.strip_prefix(PREFIX)).unwrap_or_default();
+    let route = route.as_deref().and_then(|path| path.strip_prefix(PREFIX)).unwrap_or_default().to_owned();
     let method = if parts.method == Method::HEAD { "GET" } else { parts.method.as_str() };
-    let Some(rule) = rule_of(method, route) else {
-        return Err(Error::NoRule(missing(method, route)));
+    (method, route)
+}
+
+async fn permit(app: &Arc<App>, parts: &mut Parts) -> Result<(), Error> {
+    let (method, route) = route_of(parts);
+    let Some(rule) = rule_of(method, &route) else {
+        return Err(Error::NoRule(missing(method, &route)));
     };
     let caller = Caller::from_request_parts(parts, app).await?;
     let right = match rule.needs {
