@@ -305,10 +305,10 @@ async fn old_tasks_are_pruned_by_pool(store: Store) {
         assert_eq!(listed.total, listed.items.len() as u64);
         listed.items.iter().map(|task| task.id.0).collect()
     };
-    assert_eq!(listed(TaskFilter { pool: Some(one), states: vec![] }).await, [waiting.0, 4, 3]);
-    assert_eq!(listed(TaskFilter { pool: None, states: vec![TaskState::Succeeded] }).await, [5, 4, 3]);
+    assert_eq!(listed(TaskFilter { pool: Some(one), ..TaskFilter::default() }).await, [waiting.0, 4, 3]);
+    assert_eq!(listed(TaskFilter { states: vec![TaskState::Succeeded], ..TaskFilter::default() }).await, [5, 4, 3]);
     let states = vec![TaskState::Queued, TaskState::Running];
-    assert_eq!(listed(TaskFilter { pool: Some(one), states }).await, [waiting.0]);
+    assert_eq!(listed(TaskFilter { pool: Some(one), states, ..TaskFilter::default() }).await, [waiting.0]);
     assert_eq!(store.all_task_hosts(TaskId(1)).await.unwrap(), []);
     assert_eq!(store.open_tasks(Some(two)).await.unwrap(), []);
 }

@@ -107,7 +107,6 @@ fn expected(needs: Needs, role: Option<Role>, to: To) -> Verdict {
 
 /// Somebody, and a pool of each kind.
 struct Who {
-    role: Option<Role>,
     id: Option<UserId>,
     token: Option<String>,
     pools: Vec<(To, PoolName)>,
@@ -125,7 +124,7 @@ impl Who {
             None => (None, None),
         };
         let pools = POOLS.iter().map(|to| (*to, format!("{name}-{}", *to as u8).parse().unwrap())).collect();
-        Self { role, id, token, pools }
+        Self { id, token, pools }
     }
 
     /// The pool's name and the number of a task of it; both are made (again) when they are not there.
