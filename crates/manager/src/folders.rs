@@ -38,6 +38,11 @@ impl Folders {
         Ok(folders)
     }
 
+    /// The folders of another process's manager: nothing is made, nothing changed.
+    pub fn at(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
     /// The data folder itself.
     pub fn root(&self) -> &Path {
         &self.root

@@ -5,6 +5,7 @@
 pub mod accounts;
 pub mod actions;
 pub mod app;
+pub mod backup;
 pub mod bundles;
 pub mod cli;
 pub mod config;

@@ -29,6 +29,8 @@
 
 mod open;
 
+pub(crate) use open::without_password;
+
 use p2ppool_model::Time;
 use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::sqlite::{SqliteConnection, SqlitePool};

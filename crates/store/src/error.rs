@@ -40,6 +40,14 @@ pub enum StoreError {
         /// What is wrong with it.
         why: String,
     },
+    /// A whole database could not be copied or filled.
+    #[error("{what}: {why}")]
+    Copy {
+        /// What was tried, with the database's address.
+        what: String,
+        /// Why not, and what would be right.
+        why: String,
+    },
     /// The database could not be opened or brought to the present schema.
     #[error("open database {url}: {why}")]
     Open {

@@ -4,6 +4,7 @@
 //! Every change is one transaction. Lists are bounded by the caller's [`Page`].
 
 mod audit;
+pub mod backup;
 mod bundles;
 mod db;
 mod error;
@@ -40,7 +41,7 @@ pub use hosts::{HostCounts, HostFilter, HostSort, HostsSet};
 pub use nodes::{NodeFilter, NodePoint, NodeSort};
 pub use page::{Listed, Order, PAGE_MAX, Page};
 pub use schedule::Schedule;
-pub use secrets::SecretScope;
+pub use secrets::{SealedSecret, SecretScope};
 pub use sessions::{NewSession, Session};
 pub use snapshots::{NewSnapshot, SnapshotRange};
 pub use task::{TaskFilter, TaskHostFilter};

@@ -29,7 +29,54 @@ impl fmt::Display for SecretScope {
     }
 }
 
+/// One sealed secret with the place it belongs to.
+#[derive(Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct SealedSecret {
+    /// Text of its [`SecretScope`].
+    pub scope: String,
+    /// Its name there.
+    pub name: String,
+    /// What is stored.
+    pub ciphertext: Vec<u8>,
+}
+
+impl SealedSecret {
+    /// Scope and name in one, as it was sealed for.
+    pub fn place(&self) -> String {
+        format!("{}/{}", self.scope, self.name)
+    }
+}
+
+impl fmt::Debug for SealedSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SealedSecret({})", self.place())
+    }
+}
+
 impl Store {
+    /// Every secret of every owner.
+    pub async fn sealed_secrets(&self) -> Result<Vec<SealedSecret>> {
+        on!(self.db.read(), conn => {
+            sqlx::query_as("SELECT scope, name, ciphertext FROM secrets ORDER BY scope, name").fetch_all(conn).await
+        })
+        .tried("list secrets")
+    }
+
+    /// Replaces a secret if it is still `old`; false when it was changed or deleted meanwhile.
+    pub async fn swap_secret(&self, old: &SealedSecret, ciphertext: &[u8], now: Time) -> Result<bool> {
+        let changed = write_one!(
+            self.db,
+            "store a secret",
+            "UPDATE secrets SET ciphertext = $1, changed = $2 WHERE scope = $3 AND name = $4 AND ciphertext = $5",
+            ciphertext,
+            now.0,
+            &old.scope,
+            &old.name,
+            &old.ciphertext,
+        );
+        Ok(changed == 1)
+    }
+
     /// Makes or replaces a secret.
     pub async fn put_secret(&self, scope: SecretScope, name: &str, ciphertext: &[u8], now: Time) -> Result<()> {
         write_one!(

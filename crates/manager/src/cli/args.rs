@@ -46,6 +46,13 @@ pub(super) enum Command {
     /// Accounts: create, list, edit, lock out, delete
     #[command(subcommand)]
     User(UserCommand),
+    /// Write everything that the manager keeps into one file, while it works
+    Backup(BackupArgs),
+    /// Make a manager from a backup, in a new data folder
+    Restore(RestoreArgs),
+    /// The key that seals secrets: rotate
+    #[command(subcommand)]
+    Secrets(SecretsCommand),
     /// Pools: create, list, show, edit, delete
     #[command(subcommand)]
     Pool(PoolCommand),
@@ -164,6 +171,53 @@ pub(super) enum UserCommand {
         config: Option<PathBuf>,
         #[command(flatten)]
         settings: Settings,
+    },
+}
+
+/// Which manager, for commands that work on its machine.
+#[derive(Debug, ClapArgs)]
+pub(super) struct ManagerArgs {
+    /// TOML file with the manager's settings
+    #[arg(long, env = "P2PPOOL_CONFIG", value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) settings: Settings,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct BackupArgs {
+    /// File to write; replaced when the backup is whole
+    pub(super) file: PathBuf,
+    /// Seal it for the holder of this age key (age1…); repeat for several
+    #[arg(long, value_name = "KEY")]
+    pub(super) recipient: Vec<String>,
+    /// Seal it with the passphrase on the first line of this file
+    #[arg(long, value_name = "FILE", conflicts_with = "recipient")]
+    pub(super) passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) manager: ManagerArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct RestoreArgs {
+    /// The backup
+    pub(super) file: PathBuf,
+    /// age identity file that opens it
+    #[arg(long, value_name = "FILE", conflicts_with = "passphrase_file")]
+    pub(super) identity: Option<PathBuf>,
+    /// File with the passphrase that opens it
+    #[arg(long, value_name = "FILE")]
+    pub(super) passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) manager: ManagerArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum SecretsCommand {
+    /// Seal every secret with a new key, while the manager works
+    Rotate {
+        #[command(flatten)]
+        manager: ManagerArgs,
     },
 }
 

@@ -3,6 +3,7 @@
 
 mod action;
 mod args;
+mod backup;
 mod bundle;
 mod client;
 mod demo;
@@ -69,6 +70,9 @@ async fn run(args: Args) -> Result<ExitCode, CliError> {
         Command::User(command @ UserCommand::ResetPassword { .. }) => {
             serve::reset_password(command, output).await.map(|()| ExitCode::SUCCESS)
         }
+        Command::Backup(args) => backup::backup(args, output).await.map(|()| ExitCode::SUCCESS),
+        Command::Restore(args) => backup::restore(args, output).await.map(|()| ExitCode::SUCCESS),
+        Command::Secrets(command) => backup::secrets(command, output).await.map(|()| ExitCode::SUCCESS),
         command => client_command(command, Client::new(args.server, args.token)?, output).await,
     }
 }
@@ -88,6 +92,9 @@ async fn client_command(command: Command, client: Client, output: Output) -> Res
         Command::Openapi => output.value(&client.get_value("openapi.json").await?)?,
         Command::Task(command) => return task::run(command, &client, output).await,
         Command::Action(command) => return action::run(command, &client, output).await,
+        Command::Backup(_) | Command::Restore(_) | Command::Secrets(_) => {
+            unreachable!("handled before a client was made")
+        }
         Command::Serve(_) | Command::Demo(_) | Command::Completions { .. } | Command::Man => {
             unreachable!("handled before a client was made")
         }

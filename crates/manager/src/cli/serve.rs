@@ -64,7 +64,7 @@ pub(super) async fn new_password(store: &Store, name: &str) -> Result<Secret, Cl
 }
 
 /// Flags and environment over the file over the defaults, checked.
-fn config(settings: Settings, file: Option<PathBuf>) -> Result<Config, CliError> {
+pub(super) fn config(settings: Settings, file: Option<PathBuf>) -> Result<Config, CliError> {
     let below = file.map(|file| Settings::read(&file)).transpose().map_err(CliError::other)?;
     settings.over(below.unwrap_or_default()).checked().map_err(CliError::other)
 }

@@ -157,7 +157,7 @@ fn open_error(url: &str, why: String) -> StoreError {
 }
 
 /// `postgres://user:secret@host/db` as `postgres://user:…@host/db`; cautious with what it can't read.
-fn without_password(url: &str) -> String {
+pub(crate) fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://").filter(|_| !url.starts_with("sqlite:")) else {
         return url.split('?').next().unwrap_or_default().to_owned();
     };

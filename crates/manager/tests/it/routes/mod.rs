@@ -2,6 +2,7 @@
 
 mod accounts;
 mod audit;
+mod backup;
 mod bundles;
 mod command_line;
 mod connect;

@@ -60,11 +60,25 @@ impl Answer {
 
 impl TestApp {
     pub(crate) async fn start() -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        Self::start_with(Settings::default()).await
+    }
+
+    /// With these settings, in a data folder of its own.
+    pub(crate) async fn start_with(settings: Settings) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let settings = Settings { data: Some(data.path().join("data")), ..Settings::default() };
+        let settings = Settings { data: Some(data.path().join("data")), ..settings };
+        Self::open(settings, data, None).await
+    }
+
+    /// On what lies in a folder already. Its administrator has this password.
+    pub(crate) async fn start_again(settings: Settings, data: tempfile::TempDir, admin_password: &str) -> Self {
+        Self::open(settings, data, Some(admin_password.to_owned())).await
+    }
+
+    async fn open(settings: Settings, data: tempfile::TempDir, admin_password: Option<String>) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let (app, first) = App::open(&settings.checked().unwrap()).await.unwrap();
-        let admin_password = first.unwrap().password.reveal().to_owned();
+        let admin_password = admin_password.unwrap_or_else(|| first.unwrap().password.reveal().to_owned());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let server = tokio::spawn(Arc::clone(&app).serve(listener));
@@ -151,7 +165,9 @@ impl TestApp {
     /// Logs in and makes a token.
     pub(crate) async fn token_of(&self, name: &str, password: &str) -> String {
         let cookie = self.cookie_of(name, password).await;
-        let request = self.anonymous(Method::POST, "tokens").header("cookie", cookie).json(&json!({ "name": "test" }));
+        // the same folder may be opened several times, and names of tokens are unique
+        let name = format!("test {}", self.address);
+        let request = self.anonymous(Method::POST, "tokens").header("cookie", cookie).json(&json!({ "name": name }));
         send(request).await.expect(201).json()["token"].as_str().unwrap().to_owned()
     }
 
