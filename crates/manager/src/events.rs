@@ -148,6 +148,7 @@ pub fn coalesce(events: &[Arc<Event>]) -> Vec<Event> {
     enum Key {
         Task(TaskId),
         Hosts(TaskId),
+        Rollout(TaskId),
         Pool(Option<String>),
         Single(u64),
     }
@@ -161,6 +162,7 @@ pub fn coalesce(events: &[Arc<Event>]) -> Vec<Event> {
                 merged.extend(rows.iter().map(|row| (row.host, row.clone())));
                 Key::Hosts(*task)
             }
+            Change::Rollout { rollout } => Key::Rollout(rollout.task),
             Change::Pool => Key::Pool(event.pool.clone()),
             Change::Crawl { .. } | Change::Reread => Key::Single(event.id),
         };

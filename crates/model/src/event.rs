@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::rollout_view::RolloutView;
 use crate::task::{Task, TaskHost};
 use crate::{CrawlId, TaskId, Time};
 
@@ -35,6 +36,11 @@ pub enum Change {
         task: TaskId,
         /// As they are now.
         hosts: Vec<TaskHost>,
+    },
+    /// A rolling upgrade came to another phase, or its gate was read.
+    Rollout {
+        /// As it is now.
+        rollout: Box<RolloutView>,
     },
     /// A snapshot was stored.
     Crawl {

@@ -4,6 +4,7 @@
 //! values belongs here; what acts on the answer lives in the crates above.
 
 pub mod action;
+pub mod amount;
 pub mod brunet;
 pub mod bundle;
 pub mod consistency;
@@ -14,6 +15,10 @@ pub mod ids;
 pub mod outcome;
 pub mod pool;
 pub mod role;
+pub mod rolling;
+pub mod rollout;
+pub mod rollout_view;
+pub mod settling;
 pub mod snapshot;
 pub mod task;
 pub mod time;
