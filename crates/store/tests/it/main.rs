@@ -5,6 +5,7 @@ mod hosts;
 mod opening;
 mod people;
 mod pools;
+mod rollouts;
 mod snapshots;
 mod surviving;
 mod task_runs;
