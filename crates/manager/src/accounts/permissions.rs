@@ -117,6 +117,8 @@ pub const RULES: &[Rule] = &[
     rule("GET", "/tasks/{id}/hosts/{host}/output", Task(Inspect)),
     rule("POST", "/tasks/{id}/cancel", Task(Manage)),
     rule("POST", "/tasks/{id}/retry", Task(Manage)),
+    rule("GET", "/tasks/{id}/rollout", Task(See)),
+    rule("POST", "/tasks/{id}/continue", Task(Manage)),
     rule("GET", "/events", Listed),
     // what crawls saw
     rule("GET", "/pools/{pool}/nodes", Pool(See)),

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::converge::{Aim, Converge};
 use super::fleet::Fleet;
 use super::remove::forget_clean_leavers;
-use super::{ActionError, End, Prepared, Run};
+use super::{ActionError, End, Prepared, Run, deployed};
 use crate::local_node;
 
 pub(crate) async fn run(run: &Run, pool: Pool) -> Result<End, ActionError> {
@@ -24,7 +24,7 @@ pub(crate) async fn run(run: &Run, pool: Pool) -> Result<End, ActionError> {
     let prepared = Arc::new(Prepared::of(context, &pool, &bundle).await?);
     if pool.package.as_ref() != Some(&prepared.package.digest) {
         // settings were edited since: a check repairs what should be, so this is what should be now
-        context.store.set_pool_software(pool.id, Some(digest), Some(&prepared.package.digest)).await?;
+        deployed::set(context, &pool, digest, &prepared.package.digest).await?;
     }
     let local = local_node::bring(run, &prepared, true).await;
     let work = Converge { aim: Aim::Running(prepared), measure: true };

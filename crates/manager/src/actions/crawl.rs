@@ -3,18 +3,20 @@
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use p2ppool_model::event::Change;
 use p2ppool_model::host::{Host, HostSpec};
 use p2ppool_model::pool::{Pool, Ports};
-use p2ppool_model::snapshot::{Node, NodeStatus, Totals};
+use p2ppool_model::settling::Settling;
+use p2ppool_model::snapshot::{Node, NodeStatus, Snapshot, Totals};
 use p2ppool_model::{HostId, Time};
 use p2ppool_overlay::ProbeSettings;
 use p2ppool_overlay::crawl::{self, CrawlEnd, CrawlProgress, CrawlSettings};
 use p2ppool_store::NewSnapshot;
 use serde_json::json;
 
+use super::params::{self, CrawlParams};
 use super::{ActionError, End, Rendered, Run};
 use crate::local_node;
 
@@ -24,9 +26,68 @@ const TELL_EVERY: Duration = Duration::from_secs(1);
 const SEEDS_MAX: usize = 256;
 
 pub(crate) async fn run(run: &Run, pool: Pool) -> Result<End, ActionError> {
-    let context = &run.context;
+    let params: CrawlParams = params::of(&run.task.params);
     let local = local_running(run, &pool).await;
-    let rendered = Rendered::of(context, &pool).await?;
+    let seen = if params.settle {
+        settled(run, &pool, local.as_deref()).await?
+    } else {
+        look(run, &pool, local.as_deref()).await?
+    };
+    let (forbidden, end, left_out) = (seen.forbidden, seen.end, seen.left_out);
+    let snapshot = keep(run, &pool, seen).await?;
+    let totals = &snapshot.totals;
+    let consistency = totals.consistency.map_or("unknown".to_owned(), |c| format!("{:.1} %", c * 100.0));
+    let hint = match forbidden {
+        0 => String::new(),
+        seeds => format!("; {seeds} hosts have private addresses, which the setting `private_addresses` leaves out"),
+    };
+    let message = format!(
+        "{} nodes, {} answering, consistency {consistency}, {} hosts missing{hint}",
+        totals.nodes, totals.answering, totals.missing
+    );
+    let complete = end == CrawlEnd::Complete;
+    let result = json!({ "crawl": snapshot.id, "totals": totals, "complete": complete, "left_out": left_out });
+    Ok(End { message, result: Some(result) })
+}
+
+/// A crawl for a task of another action, which wants to know how the overlay is now.
+pub(super) async fn fresh(run: &Run, pool: &Pool) -> Result<Snapshot, ActionError> {
+    let local = local_node::state(&run.context, pool).await.node;
+    let seen = look(run, pool, local.as_deref()).await?;
+    keep(run, pool, seen).await
+}
+
+/// One walk over the overlay, joined with the hosts.
+struct Seen {
+    started: Time,
+    duration_ms: u64,
+    nodes: Vec<Node>,
+    totals: Totals,
+    end: CrawlEnd,
+    left_out: u64,
+    /// Seeds that the pool's settings don't allow to dial.
+    forbidden: usize,
+}
+
+/// Walks again until the overlay has settled; only the last walk is kept, as it is.
+async fn settled(run: &Run, pool: &Pool, local: Option<&str>) -> Result<Seen, ActionError> {
+    let begun = Instant::now();
+    let mut settling = Settling::default();
+    loop {
+        let seen = look(run, pool, local).await?;
+        let Some(pause) = settling.next(&seen.totals, begun.elapsed()) else { return Ok(seen) };
+        let text = format!("{} answering; waits until the overlay has settled", seen.totals.answering);
+        run.recorder.say(text).await;
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = run.stop.token().cancelled() => return Err(ActionError::Cut),
+        }
+    }
+}
+
+async fn look(run: &Run, pool: &Pool, local: Option<&str>) -> Result<Seen, ActionError> {
+    let context = &run.context;
+    let rendered = Rendered::of(context, pool).await?;
     let settings = CrawlSettings::default();
     let probe = rendered
         .kind
@@ -63,28 +124,22 @@ pub(crate) async fn run(run: &Run, pool: Pool) -> Result<End, ActionError> {
     let hosts = context.store.pool_hosts(pool.id).await?;
     let hosts: Vec<Host> = hosts.into_iter().filter(|host| !host.leaving).collect();
     // the local node looks at the overlay; it is not one of those who make it
-    let mut nodes: Vec<Node> = report.nodes().filter(|node| local.as_deref() != Some(&node.address)).collect();
+    let mut nodes: Vec<Node> = report.nodes().filter(|node| local != Some(&node.address)).collect();
     let missing = join(&mut nodes, &hosts);
     let before = context.store.answering_before(pool.id).await?;
     let totals = Totals::of(&nodes, before.as_ref(), missing.len() as u64);
-    let complete = report.end == CrawlEnd::Complete;
-    let new = NewSnapshot { pool: pool.id, task: Some(run.task.id), started, duration_ms, complete, totals };
-    let snapshot = context.store.store_snapshot(&new, &nodes).await?;
-    context.events.publish(Some(pool.name.as_str()), Change::Crawl { crawl: snapshot.id });
-    let totals = &snapshot.totals;
-    let consistency = totals.consistency.map_or("unknown".to_owned(), |c| format!("{:.1} %", c * 100.0));
     // a seed without an error was not dialled: the pool's settings don't allow its address
     let forbidden = report.seeds_failed.iter().filter(|seed| seed.error.is_none()).count();
-    let hint = match forbidden {
-        0 => String::new(),
-        seeds => format!("; {seeds} hosts have private addresses, which the setting `private_addresses` leaves out"),
-    };
-    let message = format!(
-        "{} nodes, {} answering, consistency {consistency}, {} hosts missing{hint}",
-        totals.nodes, totals.answering, totals.missing
-    );
-    let result = json!({ "crawl": snapshot.id, "totals": totals, "complete": complete, "left_out": report.left_out });
-    Ok(End { message, result: Some(result) })
+    Ok(Seen { started, duration_ms, nodes, totals, end: report.end, left_out: report.left_out, forbidden })
+}
+
+async fn keep(run: &Run, pool: &Pool, seen: Seen) -> Result<Snapshot, ActionError> {
+    let Seen { started, duration_ms, nodes, totals, end, .. } = seen;
+    let complete = end == CrawlEnd::Complete;
+    let new = NewSnapshot { pool: pool.id, task: Some(run.task.id), started, duration_ms, complete, totals };
+    let snapshot = run.context.store.store_snapshot(&new, &nodes).await?;
+    run.context.events.publish(Some(pool.name.as_str()), Change::Crawl { crawl: snapshot.id });
+    Ok(snapshot)
 }
 
 /// Never ends.

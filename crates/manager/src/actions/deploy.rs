@@ -4,26 +4,29 @@ use std::sync::Arc;
 
 use p2ppool_model::bundle::Bundle;
 use p2ppool_model::pool::{Pool, PoolState};
-use p2ppool_model::{Action, Outcome};
+use p2ppool_model::{Action, Digest, Outcome};
 use serde_json::json;
 
 use super::converge::{Aim, Converge};
 use super::fleet::Fleet;
-use super::params::{self, DeployParams};
+use super::params::{self, CrawlParams, UpgradeTaskParams};
 use super::remove::forget_clean_leavers;
-use super::{ActionError, End, Prepared, Run, pool_changed};
+use super::{ActionError, End, Prepared, Run, deployed, pool_changed, rolling};
 use crate::bundles::BUILTIN_NAME;
 use crate::engine::Ask;
 use crate::local_node;
 
 pub(crate) async fn run(run: &Run, pool: Pool) -> Result<End, ActionError> {
     let context = &run.context;
-    let params: DeployParams = params::of(&run.task.params);
+    let params: UpgradeTaskParams = params::of(&run.task.params);
+    if params.rolling.is_some() {
+        return Box::pin(rolling::run(run, pool)).await;
+    }
     run.recorder.say("building the package").await;
-    let bundle = bundle_for(run, &pool, &params).await?;
+    let bundle = bundle_for(run, &pool, params.bundle.as_ref()).await?;
     let prepared = Arc::new(Prepared::of(context, &pool, &bundle).await?);
     let digest = prepared.package.digest.clone();
-    context.store.set_pool_software(pool.id, Some(&bundle.digest), Some(&digest)).await?;
+    deployed::set(context, &pool, &bundle.digest, &digest).await?;
     let suspended = pool.state == PoolState::Suspended && run.task.action == Action::Upgrade;
     if !suspended {
         context.store.set_pool_state(pool.id, PoolState::Running).await?;
@@ -50,9 +53,9 @@ pub(crate) async fn run(run: &Run, pool: Pool) -> Result<End, ActionError> {
 
 /// The bundle that was asked for, else the pool's, else the built-in one. The built-in one is always
 /// that of this manager, so that an upgraded manager brings its own p2pnode.
-async fn bundle_for(run: &Run, pool: &Pool, params: &DeployParams) -> Result<Bundle, ActionError> {
+pub(super) async fn bundle_for(run: &Run, pool: &Pool, asked: Option<&Digest>) -> Result<Bundle, ActionError> {
     let context = &run.context;
-    let bundle = match params.bundle.as_ref().or(pool.bundle.as_ref()) {
+    let bundle = match asked.or(pool.bundle.as_ref()) {
         Some(digest) => Some(context.store.bundle(digest).await?),
         None => None,
     };
@@ -68,10 +71,12 @@ async fn bundle_for(run: &Run, pool: &Pool, params: &DeployParams) -> Result<Bun
 }
 
 /// Seen in the overlay is the last part of the proof.
-async fn crawl_afterwards(run: &Run, pool: Pool) {
+pub(super) async fn crawl_afterwards(run: &Run, pool: Pool) {
     let started_by = format!("{} #{}", run.task.action, run.task.id);
     let pool = Pool { state: PoolState::Running, ..pool };
-    let ask = Ask { pool, action: Action::Crawl, params: serde_json::Value::Null, started_by };
+    // nodes that have just started don't know each other yet
+    let params = json!(CrawlParams { settle: true });
+    let ask = Ask { pool, action: Action::Crawl, params, started_by };
     // boxed: a request may lead to a run, which may lead to a request
     if let Err(error) = Box::pin(run.engine.request(ask)).await {
         tracing::warn!(task.id = %run.task.id, %error, "ask for a crawl afterwards");

@@ -1,7 +1,7 @@
 //! One session on every host of a task, with everything around it: limits, the host key's pin, the
 //! outcome, what was learnt.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -145,6 +145,12 @@ impl Fleet {
         let auth = Arc::new(auth_of(&run.context, pool).await?);
         let pinned = pinned_keys(&run.context, pool).await?;
         Ok(Self { jobs, pool: pool.clone(), auth, pinned })
+    }
+
+    /// Only these hosts of it; the others stay as they are.
+    pub(crate) fn only(mut self, hosts: &HashSet<HostId>) -> Self {
+        self.jobs.retain(|(host, _)| hosts.contains(&host.id));
+        self
     }
 
     /// Works on every host, many at once, until all are final or the task was told to end.

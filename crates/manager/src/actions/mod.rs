@@ -9,12 +9,14 @@ mod check;
 mod converge;
 mod crawl;
 mod deploy;
+pub(crate) mod deployed;
 mod fleet;
 mod gather;
 pub mod params;
 mod plan;
 mod prepare;
 mod remove;
+mod rolling;
 mod suspend;
 
 use std::sync::Arc;

@@ -1,5 +1,6 @@
 //! What can be said about an action when it is asked for.
 
+use p2ppool_model::rolling::Rolling;
 use p2ppool_model::{Action, Digest};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,31 @@ pub struct DeployParams {
     /// The bundle to deploy; none: the one that the pool has, else the built-in one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bundle: Option<Digest>,
+}
+
+/// Of upgrade, as its task keeps it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct UpgradeTaskParams {
+    /// The bundle to deploy; none: the one that the pool has, else the built-in one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<Digest>,
+    /// In batches, with a gate after each; none: all hosts at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rolling: Option<Rolling>,
+    /// Settings that the pool gets when every gate was passed; only with `rolling`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<p2ppool_model::pool::PoolSettings>)]
+    pub settings: Option<serde_json::Map<String, Value>>,
+}
+
+/// Of crawl.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CrawlParams {
+    /// Walk again, for a minute at most, until the overlay has settled; keep the last walk.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub settle: bool,
 }
 
 /// Of stop.
@@ -66,7 +92,9 @@ pub(crate) fn checked(action: Action, given: &Value) -> Result<Value, String> {
     let empty = Value::Object(serde_json::Map::new());
     let given = if given.is_null() { &empty } else { given };
     match action {
-        Action::Install | Action::Upgrade => canonical::<DeployParams>(action, given, |_| Ok(())),
+        Action::Install => canonical::<DeployParams>(action, given, |_| Ok(())),
+        Action::Upgrade => canonical::<UpgradeTaskParams>(action, given, check_upgrade),
+        Action::Crawl => canonical::<CrawlParams>(action, given, |_| Ok(())),
         Action::Stop => canonical::<StopParams>(action, given, |params| {
             if params.keep && params.forget { Err("keep and forget exclude each other".to_owned()) } else { Ok(()) }
         }),
@@ -89,6 +117,14 @@ fn canonical<T: DeserializeOwned + Serialize>(
     let params: T = serde_json::from_value(given.clone()).map_err(|error| format!("settings of {action}: {error}"))?;
     check(&params).map_err(|why| format!("settings of {action}: {why}"))?;
     serde_json::to_value(params).map_err(|error| format!("settings of {action}: {error}"))
+}
+
+fn check_upgrade(params: &UpgradeTaskParams) -> Result<(), String> {
+    match (&params.rolling, &params.settings) {
+        (Some(rolling), _) => rolling.check().map_err(|why| format!("rolling.{why}")),
+        (None, Some(_)) => Err("settings are kept with the task only by a rolling upgrade".to_owned()),
+        (None, None) => Ok(()),
+    }
 }
 
 fn check_bytes(max_bytes: Option<u64>) -> Result<(), String> {
@@ -134,6 +170,13 @@ mod tests {
             (Action::GatherData, json!({"patterns": ["$(reboot)"]})),
             (Action::GatherData, json!({"patterns": ["../*"]})),
             (Action::GatherLogs, json!({"max_bytes": 0})),
+            (Action::Crawl, json!({"settle": 1})),
+            (Action::Install, json!({"rolling": {}})),
+            (Action::Upgrade, json!({"rolling": {"batch": 0}})),
+            (Action::Upgrade, json!({"rolling": {"batch": "0%"}})),
+            (Action::Upgrade, json!({"rolling": {"gate": {"within_s": 0}}})),
+            (Action::Upgrade, json!({"rolling": {"gate": {"consistency_min": 95}}})),
+            (Action::Upgrade, json!({"settings": {}})),
         ] {
             let error = checked(action, &wrong).unwrap_err();
             assert!(error.contains(action.as_str()), "{error}");

@@ -7,6 +7,7 @@ use p2ppool_model::Digest;
 use p2ppool_model::bundle::Bundle;
 use p2ppool_model::host::HostSpec;
 use p2ppool_model::pool::Pool;
+use p2ppool_model::rollout::Release;
 use p2ppool_overlay::{LocalNode, OverlayKind, PackageFile, PoolView};
 use p2ppool_remote::Package;
 use p2ppool_store::SecretScope;
@@ -75,6 +76,22 @@ impl Prepared {
         let package = context.packages.of(&rendered, &software).await.map_err(failed)?;
         let Rendered { pool, kind, specs, operators, local } = rendered;
         Ok(Self { pool, package, kind, specs, operators, program: software.program, local })
+    }
+
+    /// Of a release that hosts had before: the very package when it is still kept, else one made
+    /// of its bundle and settings again.
+    pub(crate) async fn of_release(context: &Context, pool: &Pool, release: &Release) -> Result<Self, ActionError> {
+        let missing = || ActionError::Failed("there is no release before to bring back".into());
+        let bundle = context.store.bundle(release.bundle.as_ref().ok_or_else(missing)?).await?;
+        let pool = Pool { settings: release.settings.clone(), ..pool.clone() };
+        let kept = match &release.package {
+            Some(digest) => context.packages.kept.get(&pool.name, digest).map_err(failed)?,
+            None => None,
+        };
+        let Some(package) = kept else { return Self::of(context, &pool, &bundle).await };
+        let Rendered { pool, kind, specs, operators, local } = Rendered::of(context, &pool).await?;
+        // the program's place is in the package already; what only a host has does not name it
+        Ok(Self { pool, package, kind, specs, operators, program: None, local })
     }
 
     /// The files that only this host has.

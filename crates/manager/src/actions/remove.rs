@@ -10,7 +10,7 @@ use serde_json::json;
 use super::converge::{Aim, Converge};
 use super::fleet::Fleet;
 use super::params::{self, StopParams};
-use super::{ActionError, Context, End, Run, pool_changed};
+use super::{ActionError, Context, End, Run, deployed, pool_changed};
 use crate::local_node;
 
 /// Where it is kept that a pool stays when its hosts are clean.
@@ -84,6 +84,7 @@ async fn delete_pool(context: &Context, pool: &Pool) -> Result<(), ActionError> 
         }
     }
     context.store.delete_setting(&keep_setting(pool)).await?;
+    context.store.delete_setting(&deployed::setting(pool)).await?;
     context.store.delete_setting(&local_node::ports_setting(pool)).await?;
     context.store.delete_pool(pool.id).await?;
     pool_changed(context, pool);

@@ -6,7 +6,7 @@ use p2ppool_model::pool::{Pool, PoolState};
 
 use super::converge::{Aim, Converge};
 use super::fleet::Fleet;
-use super::{ActionError, End, Prepared, Run, pool_changed};
+use super::{ActionError, End, Prepared, Run, deployed, pool_changed};
 use crate::local_node;
 
 pub(crate) async fn suspend(run: &Run, pool: Pool) -> Result<End, ActionError> {
@@ -23,7 +23,7 @@ pub(crate) async fn resume(run: &Run, pool: Pool) -> Result<End, ActionError> {
     let digest = pool.bundle.as_ref().ok_or_else(|| ActionError::Failed("the pool was never installed".into()))?;
     let bundle = context.store.bundle(digest).await?;
     let prepared = Arc::new(Prepared::of(context, &pool, &bundle).await?);
-    context.store.set_pool_software(pool.id, Some(digest), Some(&prepared.package.digest)).await?;
+    deployed::set(context, &pool, digest, &prepared.package.digest).await?;
     context.store.set_pool_state(pool.id, PoolState::Running).await?;
     pool_changed(context, &pool);
     let local = local_node::bring(run, &prepared, true).await;

@@ -19,8 +19,8 @@ use super::watch::{follow, summary};
 pub(super) async fn run(command: ActionCommand, client: &Client, output: Output) -> Result<ExitCode, CliError> {
     let (action, on, params) = match command {
         ActionCommand::Install { on, bundle } => (Action::Install, on, with_bundle(json!({}), bundle, client).await?),
-        ActionCommand::Upgrade { on, bundle, hosts, settings } => {
-            let mut params = json!({});
+        ActionCommand::Upgrade { on, bundle, hosts, settings, rolling } => {
+            let mut params = rolling.asked().map_or_else(|| json!({}), |rolling| json!({ "rolling": rolling }));
             let patch = settings_patch_of(&on.pool, &settings, client).await?;
             if patch != json!({}) {
                 params["settings"] = patch;
@@ -39,7 +39,7 @@ pub(super) async fn run(command: ActionCommand, client: &Client, output: Output)
             (Action::Stop, on, json!({}))
         }
         ActionCommand::Check { on } => (Action::Check, on, json!({})),
-        ActionCommand::Crawl { on } => (Action::Crawl, on, json!({})),
+        ActionCommand::Crawl { on, settle } => (Action::Crawl, on, json!({ "settle": settle })),
         ActionCommand::UninstallCheck { on } => (Action::UninstallCheck, on, json!({})),
         ActionCommand::Gather { what, on, pattern } => {
             let params = if pattern.is_empty() { json!({}) } else { json!({ "patterns": pattern }) };

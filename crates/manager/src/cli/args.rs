@@ -6,8 +6,10 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use p2ppool_model::outcome::Outcome;
 use p2ppool_model::pool::{OverlayKindName, TransportName, Visibility};
 use p2ppool_model::role::Role;
+use p2ppool_model::rollout::Decision;
 use p2ppool_model::{PoolName, TaskId, TokenId};
 
+use super::rolling::RollingArgs;
 use crate::config::Settings;
 
 /// The manager that a client talks to when nobody says otherwise.
@@ -369,6 +371,8 @@ pub(super) enum ActionCommand {
         hosts: Option<PathBuf>,
         #[command(flatten)]
         settings: Box<SettingsArgs>,
+        #[command(flatten)]
+        rolling: Box<RollingArgs>,
     },
     /// Stop the nodes; keep files and history
     Suspend {
@@ -397,6 +401,9 @@ pub(super) enum ActionCommand {
     Crawl {
         #[command(flatten)]
         on: On,
+        /// Walk again until the overlay has settled, a minute at most
+        #[arg(long)]
+        settle: bool,
     },
     /// Retry the hosts that stop could not reach
     UninstallCheck {
@@ -473,6 +480,19 @@ pub(super) enum TaskCommand {
     Cancel {
         /// Its number
         task: TaskId,
+    },
+    /// Show the batches of a rolling upgrade and what their gates found
+    Rollout {
+        /// The task's number
+        task: TaskId,
+    },
+    /// Decide on a paused rolling upgrade
+    Continue {
+        /// The task's number
+        task: TaskId,
+        /// continue with the next batch, check the gate again, or roll_back
+        #[arg(default_value = "continue")]
+        decision: Decision,
     },
     /// Do the hosts again that aren't right
     Retry {

@@ -14,6 +14,7 @@ mod login;
 mod node;
 mod output;
 mod pool;
+mod rolling;
 mod serve;
 mod task;
 mod user;

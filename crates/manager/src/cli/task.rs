@@ -50,6 +50,8 @@ pub(super) async fn run(command: TaskCommand, client: &Client, output: Output) -
             let task: Task = client.post(&format!("tasks/{task}/cancel"), &serde_json::json!({})).await?;
             output.show(&task, || summary(&task))?;
         }
+        TaskCommand::Rollout { task } => super::rolling::show(task, client, output).await?,
+        TaskCommand::Continue { task, decision } => super::rolling::decide(task, decision, client, output).await?,
         TaskCommand::Retry { task, only, wait } => {
             let only: Vec<&str> = only.iter().map(|outcome| outcome.as_str()).collect();
             let body = if only.is_empty() { serde_json::json!({}) } else { serde_json::json!({ "only": only }) };

@@ -48,6 +48,11 @@ impl Recorder {
         self.0.task
     }
 
+    /// The claim, to be named with what is written beside the task.
+    pub(crate) fn fence(&self) -> i64 {
+        self.0.fence
+    }
+
     pub(crate) fn lost(&self) -> &CancellationToken {
         &self.0.lost
     }

@@ -17,7 +17,7 @@ use crate::http::body::HOST_LIST_MAX;
 use crate::http::caller::SESSION_COOKIE;
 use crate::http::handlers::{
     accounts, actions, bundles, connect, events, exports, files, grants, hosts, keys, meta, nodes, permissions, pools,
-    snapshots, tasks, users,
+    rollouts, snapshots, tasks, users,
 };
 
 /// Where the API lives.
@@ -73,6 +73,8 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(tasks::output))
         .routes(routes!(tasks::cancel))
         .routes(routes!(tasks::retry))
+        .routes(routes!(rollouts::show))
+        .routes(routes!(rollouts::decide))
         .routes(routes!(actions::install))
         .routes(routes!(actions::suspend))
         .routes(routes!(actions::resume))

@@ -10,6 +10,7 @@ pub mod hosts;
 pub mod keys;
 pub mod nodes;
 pub mod pools;
+pub mod rollouts;
 pub mod tasks;
 pub mod users;
 

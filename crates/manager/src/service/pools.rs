@@ -241,7 +241,7 @@ pub async fn change_settings(app: &App, pool: &Pool, given: Map<String, Value>) 
 }
 
 /// The settings after the change, when they are right and may still be changed.
-fn changed(pool: &Pool, given: Map<String, Value>) -> Result<PoolSettings, Error> {
+pub(crate) fn changed(pool: &Pool, given: Map<String, Value>) -> Result<PoolSettings, Error> {
     if given.contains_key("name") {
         return Err(Error::field("name", "can't be changed; hosts and files are found by it"));
     }

@@ -3,6 +3,7 @@
 use p2ppool_model::action::Relation;
 use p2ppool_model::pool::{Pool, PoolState};
 use p2ppool_model::role::Role;
+use p2ppool_model::rolling::Rolling;
 use p2ppool_model::task::Task;
 use p2ppool_model::{Action, Digest, Outcome, TaskId};
 use p2ppool_store::StoreError;
@@ -11,7 +12,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::accounts::{Right, Viewer};
-use crate::actions::params::DeployParams;
+use crate::actions::params::UpgradeTaskParams;
 use crate::app::App;
 use crate::engine::{Ask, AskError};
 use crate::service::{Error, hosts, pools};
@@ -74,11 +75,13 @@ pub struct UpgradeParams {
     /// Settings to change.
     #[schema(value_type = Option<p2ppool_model::pool::PoolSettings>)]
     pub settings: Option<Map<String, Value>>,
+    /// In batches, with a gate after each; the settings are the pool's when the last gate was passed.
+    pub rolling: Option<Rolling>,
 }
 
 /// Changes settings and hosts, then queues the upgrade that brings hosts to them. When the upgrade
 /// would be refused, nothing is changed.
-pub async fn upgrade(app: &App, viewer: &Viewer, mut pool: Pool, params: UpgradeParams) -> Result<Task, Error> {
+pub async fn upgrade(app: &App, viewer: &Viewer, mut pool: Pool, mut params: UpgradeParams) -> Result<Task, Error> {
     if matches!(pool.state, PoolState::Created | PoolState::Uninstalling) {
         let state = pool.state.as_str();
         return Err(refused(format!("pool `{}` is {state}; install it first", pool.name)));
@@ -94,14 +97,33 @@ pub async fn upgrade(app: &App, viewer: &Viewer, mut pool: Pool, params: Upgrade
     if let Some(text) = &params.hosts {
         pools::hosts_of(text)?;
     }
-    if let Some(settings) = params.settings {
+    if let Some(rolling) = &params.rolling {
+        check_rolling(&pool, rolling, params.settings.as_ref())?;
+    } else if let Some(settings) = params.settings.take() {
         pools::change_settings(app, &pool, settings).await?;
         pool = app.store.pool(pool.id).await?;
     }
     if let Some(text) = &params.hosts {
         hosts::replace(app, &pool, text).await?;
     }
-    request(app, viewer, pool, Action::Upgrade, DeployParams { bundle: params.bundle }).await
+    let UpgradeParams { bundle, settings, rolling, .. } = params;
+    request(app, viewer, pool, Action::Upgrade, UpgradeTaskParams { bundle, rolling, settings }).await
+}
+
+fn check_rolling(pool: &Pool, rolling: &Rolling, settings: Option<&Map<String, Value>>) -> Result<(), Error> {
+    rolling.check().map_err(|why| Error::field("rolling", why))?;
+    if pool.state == PoolState::Suspended {
+        return Err(refused(format!(
+            "pool `{}` is suspended: its overlay can't be looked at; resume it first",
+            pool.name
+        )));
+    }
+    let Some(settings) = settings else { return Ok(()) };
+    if settings.contains_key("network_secret") {
+        let reason = "can't be changed by a rolling upgrade: nodes with and without it never meet";
+        return Err(Error::field("settings.network_secret", reason));
+    }
+    pools::changed(pool, settings.clone()).map(drop)
 }
 
 /// Tells a task to end. One that has ended stays as it is.
@@ -129,7 +151,7 @@ pub async fn right_on(app: &App, viewer: &Viewer, task: &Task) -> Result<Option<
     }
 }
 
-async fn changeable(app: &App, viewer: &Viewer, id: TaskId) -> Result<(), Error> {
+pub(crate) async fn changeable(app: &App, viewer: &Viewer, id: TaskId) -> Result<(), Error> {
     let task = visible(app, viewer, id).await?;
     match app.store.pool(task.pool).await {
         Ok(pool) => pools::changeable(app, viewer, pool.name.as_str()).await.map(drop),

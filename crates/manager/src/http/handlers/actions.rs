@@ -6,7 +6,7 @@ use p2ppool_model::Action;
 use p2ppool_model::task::Task;
 use serde::Serialize;
 
-use crate::actions::params::{DataParams, DeployParams, LogsParams, NoParams, StopParams};
+use crate::actions::params::{CrawlParams, DataParams, DeployParams, LogsParams, NoParams, StopParams};
 use crate::http::State;
 use crate::http::body::Json;
 use crate::http::caller::Caller;
@@ -60,7 +60,7 @@ action!(
 );
 action!(
     /// Walks the overlay and stores a snapshot.
-    crawl, "/pools/{pool}/crawl", Crawl, NoParams
+    crawl, "/pools/{pool}/crawl", Crawl, CrawlParams
 );
 action!(
     /// Retries the hosts that stop could not reach; deletes what is finished.

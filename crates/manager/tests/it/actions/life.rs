@@ -6,23 +6,17 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use p2ppool_model::host::{HostSpec, Location};
-use p2ppool_model::pool::{Pool, PoolSettings, PoolState, Ports, TransportName};
+use p2ppool_model::pool::{Pool, PoolSettings, PoolState, TransportName};
 use p2ppool_model::snapshot::Snapshot;
 use p2ppool_model::task::{Task, TaskState};
 use p2ppool_model::{Action, Outcome};
 use p2ppool_remote::testing::Sshd;
-use p2ppool_store::{NodeFilter, Page, StoreError};
+use p2ppool_store::{NodeFilter, Page, StoreError, TaskFilter};
 
-use super::world::{World, count, hosts, node_binary};
+use super::world::{World, count, free_ports, hosts, node_binary};
 
 /// How long an overlay of some nodes may take until everybody knows everybody.
 const JOINING: Duration = Duration::from_secs(60);
-
-/// Ports that nobody uses on this machine now, so that test runs beside each other don't meet.
-fn free_ports() -> Ports {
-    let port = || std::net::TcpListener::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port();
-    Ports { tcp: Some(port()), udp: None, rpc: port() }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs p2pnode: `make test` builds it"]
@@ -91,6 +85,15 @@ async fn live(world: &World, pool: &Pool, hosts: usize) {
         assert_eq!((host.known.running, &host.known.package), (Some(true), &package), "{}", host.spec.address);
         assert!(host.known.node.is_some() && host.known.reachable == Some(true));
     }
+
+    let afterwards = TaskFilter { pool: Some(pool.id), ..TaskFilter::default() };
+    let afterwards = world.context.store.tasks(&afterwards, Page::first(10)).await.unwrap().items;
+    let crawl = afterwards.iter().find(|task| task.action == Action::Crawl).expect("an install asks for a crawl");
+    let crawl = world.ended(crawl.id).await;
+    println!("the first crawl: {}", crawl.message);
+    let first = world.context.store.newest_snapshot(pool.id).await.unwrap().unwrap();
+    assert_eq!((first.task, first.totals.missing), (Some(crawl.id), 0), "it waits until the overlay has settled");
+    assert_eq!(first.totals.consistency, Some(1.0));
 
     let snapshot = consistent(world, pool, all).await;
     let nodes = world.context.store.nodes(snapshot.id, &NodeFilter::default(), Page::first(1000)).await.unwrap().items;

@@ -6,4 +6,5 @@ mod life;
 mod line;
 mod many;
 mod resume;
+mod rolling;
 mod world;

@@ -11,7 +11,7 @@ use p2ppool::folders::Folders;
 use p2ppool::secrets::{SSH_KEY, Secrets};
 use p2ppool_model::event::Change;
 use p2ppool_model::host::HostSpec;
-use p2ppool_model::pool::{Pool, PoolSettings, PoolState};
+use p2ppool_model::pool::{Pool, PoolSettings, PoolState, Ports};
 use p2ppool_model::task::{Task, TaskHost};
 use p2ppool_model::{Action, Outcome, PoolName, TaskId, Time};
 use p2ppool_remote::Transport;
@@ -166,4 +166,10 @@ pub(crate) fn node_binary() -> Option<std::path::PathBuf> {
     let built = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dist/p2pnode");
     let named = std::env::var_os("P2PNODE_BIN").map(std::path::PathBuf::from);
     named.or_else(|| built.is_file().then_some(built))
+}
+
+/// Ports that nobody uses on this machine now, so that test runs beside each other don't meet.
+pub(crate) fn free_ports() -> Ports {
+    let port = || std::net::TcpListener::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port();
+    Ports { tcp: Some(port()), udp: None, rpc: port() }
 }

@@ -16,4 +16,5 @@ mod nodes;
 mod people;
 mod permissions;
 mod pools;
+mod rollouts;
 mod tasks;
