@@ -2,6 +2,7 @@
 
 mod builders;
 mod hosts;
+mod migrating;
 mod opening;
 mod people;
 mod pools;
