@@ -1,8 +1,9 @@
 //! The web page: files that were built into the program, and `index.html` for every page of the
-//! single-page application.
+//! single-page application. The build leaves packed copies beside the hashed files, so that they are
+//! never compressed while somebody waits.
 
 use axum::extract::Request;
-use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
@@ -15,13 +16,40 @@ struct Dist;
 const HASHED: &str = "assets/";
 const INDEX: &str = "index.html";
 
-/// Handler: a file, or the application's page.
-pub(crate) async fn serve(request: Request) -> Response {
-    let seen = request.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    respond(request.method(), request.uri(), seen, Dist::get)
+/// Packed copies of a hashed file: name of the encoding and end of the file's name, the smallest first.
+const PACKED: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
+
+/// What the browser says of what it has and takes.
+#[derive(Clone, Copy, Default)]
+struct Asker<'a> {
+    /// `If-None-Match`.
+    seen: &'a str,
+    /// `Accept-Encoding`.
+    takes: &'a str,
 }
 
-fn respond(method: &Method, uri: &Uri, seen: &str, find: impl Fn(&str) -> Option<EmbeddedFile>) -> Response {
+impl<'a> Asker<'a> {
+    fn of(headers: &'a HeaderMap) -> Self {
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        Self { seen: text(header::IF_NONE_MATCH), takes: text(header::ACCEPT_ENCODING) }
+    }
+
+    /// The encoding is named, and not by a weight of zero (RFC 9110, 12.5.3).
+    fn takes(&self, encoding: &str) -> bool {
+        self.takes.split(',').any(|one| {
+            let (name, weight) = one.split_once(';').unwrap_or((one, ""));
+            let refused = weight.trim().strip_prefix("q=").and_then(|q| q.parse::<f32>().ok()) == Some(0.0);
+            name.trim().eq_ignore_ascii_case(encoding) && !refused
+        })
+    }
+}
+
+/// Handler: a file, or the application's page.
+pub(crate) async fn serve(request: Request) -> Response {
+    respond(request.method(), request.uri(), Asker::of(request.headers()), Dist::get)
+}
+
+fn respond(method: &Method, uri: &Uri, asker: Asker<'_>, find: impl Fn(&str) -> Option<EmbeddedFile>) -> Response {
     if uri.path().starts_with("/api/") {
         return (StatusCode::NOT_FOUND, "there is no such address in the API; see /api/v1/openapi.json")
             .into_response();
@@ -31,10 +59,18 @@ fn respond(method: &Method, uri: &Uri, seen: &str, find: impl Fn(&str) -> Option
     }
     let path = path_of(uri);
     match find(&path) {
-        Some(file) => answer(&path, &file, seen),
+        Some(file) if path.starts_with(HASHED) => {
+            let mut response = match packed(&path, asker, &find) {
+                Some((encoding, copy)) => with_encoding(answer(&path, &file, &copy, asker.seen), encoding),
+                None => answer(&path, &file, &file, asker.seen),
+            };
+            response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+            response
+        }
+        Some(file) => answer(&path, &file, &file, asker.seen),
         None if looks_like_file(&path) => (StatusCode::NOT_FOUND, "no such file").into_response(),
         None => match find(INDEX) {
-            Some(index) => answer(INDEX, &index, seen),
+            Some(index) => answer(INDEX, &index, &index, asker.seen),
             None => {
                 let told = "this build of p2ppool carries no web page; the API is at /api/v1";
                 (StatusCode::NOT_FOUND, told).into_response()
@@ -56,8 +92,25 @@ fn looks_like_file(path: &str) -> bool {
     last.contains('.') && !path.starts_with("pools/")
 }
 
-fn answer(path: &str, file: &EmbeddedFile, seen: &str) -> Response {
-    let hash: String = file.metadata.sha256_hash().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+fn packed(
+    path: &str,
+    asker: Asker<'_>,
+    find: impl Fn(&str) -> Option<EmbeddedFile>,
+) -> Option<(&'static str, EmbeddedFile)> {
+    PACKED
+        .into_iter()
+        .filter(|(encoding, _)| asker.takes(encoding))
+        .find_map(|(encoding, end)| Some((encoding, find(&format!("{path}{end}"))?)))
+}
+
+fn with_encoding(mut response: Response, encoding: &'static str) -> Response {
+    response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
+    response
+}
+
+/// `copy` is what is sent of `file`: itself, or a packed copy.
+fn answer(path: &str, file: &EmbeddedFile, copy: &EmbeddedFile, seen: &str) -> Response {
+    let hash: String = copy.metadata.sha256_hash().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     let tag = format!("\"{hash}\"");
     let cache = if path.starts_with(HASHED) { "public, max-age=31536000, immutable" } else { "no-cache" };
     // Compression makes the tag weak on its way out, so `W/"…"` may come back.
@@ -66,7 +119,7 @@ fn answer(path: &str, file: &EmbeddedFile, seen: &str) -> Response {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         let kind = file.metadata.mimetype().to_owned();
-        ([(header::CONTENT_TYPE, kind)], file.data.clone()).into_response()
+        ([(header::CONTENT_TYPE, kind)], copy.data.clone()).into_response()
     };
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
@@ -89,12 +142,14 @@ mod tests {
         match path {
             INDEX => Sources::get("mod.rs"),
             "favicon.svg" | "assets/app-1a2b.js" => Sources::get("page.rs"),
+            "assets/app-1a2b.js.br" => Sources::get("csv.rs"),
+            "assets/app-1a2b.js.gz" => Sources::get("sse.rs"),
             _ => None,
         }
     }
 
     fn get(path: &str, seen: &str) -> Response {
-        respond(&Method::GET, &path.parse().unwrap(), seen, find)
+        respond(&Method::GET, &path.parse().unwrap(), Asker { seen, takes: "" }, find)
     }
 
     fn header_of(response: &Response, name: header::HeaderName) -> &str {
@@ -115,7 +170,7 @@ mod tests {
         for file in ["/favicon.ico", "/assets/app-old.js", "/.env", "/api/v1/nothing"] {
             assert_eq!(get(file, "").status(), StatusCode::NOT_FOUND, "{file}");
         }
-        let post = respond(&Method::POST, &"/".parse().unwrap(), "", find);
+        let post = respond(&Method::POST, &"/".parse().unwrap(), Asker::default(), find);
         assert_eq!(post.status(), StatusCode::METHOD_NOT_ALLOWED);
     }
 
@@ -131,9 +186,30 @@ mod tests {
         assert_eq!(get("/favicon.svg", "\"other\"").status(), StatusCode::OK);
     }
 
+    #[tokio::test]
+    async fn the_smallest_packed_copy_that_the_browser_takes_is_sent() {
+        let script = "/assets/app-1a2b.js";
+        let ask = |takes| respond(&Method::GET, &script.parse().unwrap(), Asker { seen: "", takes }, find);
+        for (takes, encoding, sent) in [
+            ("gzip, deflate, br, zstd", "br", "csv.rs"),
+            ("gzip;q=0.5, br;q=0", "gzip", "sse.rs"),
+            ("deflate", "", "page.rs"),
+            ("", "", "page.rs"),
+        ] {
+            let response = ask(takes);
+            assert_eq!(header_of(&response, header::CONTENT_ENCODING), encoding, "{takes}");
+            assert_eq!(header_of(&response, header::VARY), "accept-encoding");
+            let plain = Sources::get("page.rs").unwrap().metadata.mimetype().to_owned();
+            assert_eq!(header_of(&response, header::CONTENT_TYPE), plain, "{takes}");
+            let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+            assert_eq!(body.as_ref(), Sources::get(sent).unwrap().data.as_ref(), "{takes}");
+        }
+        assert_eq!(header_of(&get("/favicon.svg", ""), header::CONTENT_ENCODING), "");
+    }
+
     #[test]
     fn a_build_without_the_page_says_so() {
-        let response = respond(&Method::GET, &"/".parse().unwrap(), "", |_| None);
+        let response = respond(&Method::GET, &"/".parse().unwrap(), Asker::default(), |_| None);
         assert_eq!(response.status(), StatusCode::NOT_FOUND);
     }
 }
