@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import type { Host, PoolSummary, Task } from '../src/api/types';
+import type { Host, Person, PoolSummary, Task } from '../src/api/types';
 import { hostState } from '../src/hosts/columns';
 import { emptyForm, formErrors, formOf, settingsOf } from '../src/pools/form';
 import { renderHosts } from '../src/pools/hostText';
@@ -83,19 +83,28 @@ describe('a host', () => {
 
 describe('actions', () => {
   const pool = (state: PoolSummary['state'], tasks: Partial<Task>[] = [], total = 3) =>
-    ({ state, tasks, hosts: { total, reachable: 0, running: 0 } }) as PoolSummary;
+    ({ state, tasks, may_change: true, hosts: { total, reachable: 0, running: 0 } }) as PoolSummary;
+  const admin = { id: 1, name: 'a', role: 'administrator' } as Person;
 
   it('fit the state of the pool', () => {
-    expect(offers(pool('created')).main).toEqual([{ action: 'install', why: undefined }]);
-    expect(offers(pool('suspended')).main[0]?.action).toBe('resume');
+    expect(offers(pool('created'), admin).main).toEqual([{ action: 'install', why: undefined }]);
+    expect(offers(pool('suspended'), admin).main[0]?.action).toBe('resume');
   });
 
   it('say why they can not be started', () => {
-    expect(offers(pool('created', [], 0)).main[0]?.why).toContain('no hosts');
-    const crawling = offers(pool('running', [{ id: 7, action: 'crawl' }]));
+    expect(offers(pool('created', [], 0), admin).main[0]?.why).toContain('no hosts');
+    const crawling = offers(pool('running', [{ id: 7, action: 'crawl' }]), admin);
     expect(crawling.main.find((offer) => offer.action === 'crawl')?.why).toContain('#7');
-    const stopping = offers(pool('suspended', [{ id: 9, action: 'stop' }]));
+    const stopping = offers(pool('suspended', [{ id: 9, action: 'stop' }]), admin);
     expect(stopping.more.find((offer) => offer.action === 'upgrade')?.why).toContain('#9');
+  });
+
+  it('are all refused, with the reason, to who may only look', () => {
+    const shown = { ...pool('running'), may_change: false };
+    const viewer = { ...admin, role: 'viewer' } as Person;
+    const { main, more } = offers(shown, viewer);
+    expect([...main, ...more].every((offer) => offer.why?.includes('you are a viewer'))).toBe(true);
+    expect(offers(shown, undefined).main[0]?.why).toContain('Log in');
   });
 });
 

@@ -43,21 +43,22 @@ describe('the state of a view', () => {
 
 describe('routes', () => {
   it.each([
-    ['', { page: 'pools' }],
-    ['login', { page: 'login' }],
-    ['pools/new', { page: 'new_pool' }],
+    ['', { page: 'pools', params: {} }],
+    ['login', { page: 'login', params: {} }],
+    ['pools/new', { page: 'new_pool', params: {} }],
     ['pools/demo', { page: 'pool', pool: 'demo', tab: 'overview' }],
     ['pools/demo/nodes/', { page: 'pool', pool: 'demo', tab: 'nodes' }],
     ['pools/new/nodes', { page: 'pool', pool: 'new', tab: 'nodes' }],
+    ['pools/demo/files/a%2Fb/c', { page: 'pool', tab: 'files', params: { pool: 'demo', path: 'a/b/c' } }],
     ['tasks', { page: 'tasks' }],
-    ['tasks/184', { page: 'task', task: 184 }],
-    ['tasks/x', { page: 'not_found', path: 'tasks/x' }],
-    ['pools/demo/nothing', { page: 'not_found', path: 'pools/demo/nothing' }],
-    ['%', { page: 'not_found', path: '%' }],
-  ])('%s', (path, route) => expect(routeOf(path)).toEqual(route));
+    ['tasks/184', { page: 'task', params: { task: '184' } }],
+    ['tasks/x', { page: 'not_found', params: { path: 'tasks/x' } }],
+    ['pools/demo/nothing', { page: 'not_found', params: { path: 'pools/demo/nothing' } }],
+    ['%', { page: 'not_found', params: { path: '%' } }],
+  ])('%s', (path, route) => expect(routeOf(path)).toMatchObject(route));
 
   it('lead back to the pool they were made for', () => {
-    expect(routeOf(poolPath('a/b', 'map'))).toEqual({ page: 'pool', pool: 'a/b', tab: 'map' });
+    expect(routeOf(poolPath('a/b', 'map'))).toMatchObject({ page: 'pool', pool: 'a/b', tab: 'map' });
   });
 });
 

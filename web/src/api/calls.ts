@@ -86,6 +86,7 @@ export const start = (pool: string, action: Action, body: ActionParams = {}) =>
 
 export const tasks = (query: TasksQuery, signal?: Signal) =>
   answer(client.GET('/api/v1/tasks', { params: { query }, signal }));
+export const tasksCsv = (query: TasksQuery) => apiUrl('tasks.csv', query);
 export const task = (id: number, signal?: Signal) =>
   answer(client.GET('/api/v1/tasks/{id}', { params: { path: { id } }, signal }));
 export const taskHosts = (id: number, query: TaskHostsQuery, signal?: Signal) =>

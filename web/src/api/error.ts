@@ -39,3 +39,16 @@ export function asApiError(thrown: unknown): ApiError {
   }
   return new ApiError(String(thrown), 0, 'unknown');
 }
+
+/** What a person can do about an error, where the error itself doesn't say. */
+export function adviceFor(error: ApiError): string | undefined {
+  if (error.status === 0) return 'Nothing is lost: the page tries again by itself as soon as it can.';
+  if (error.status === 401) return 'Log in and do it again.';
+  if (error.status === 403) return 'Ask an administrator of this manager for it.';
+  if (error.status === 404) return 'It may have been deleted or renamed meanwhile.';
+  if (error.status === 408 || error.status === 503 || error.status === 504) {
+    return 'The manager is busy. Try again in a moment.';
+  }
+  if (error.status >= 500) return 'This is a fault of the manager; its log tells more under the request id.';
+  return undefined;
+}

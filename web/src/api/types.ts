@@ -18,6 +18,7 @@ type Noun<Name extends keyof Schemas> = Complete<Schemas[Name]>;
 export type Action = Schemas['Action'];
 export type NodeStatus = Schemas['NodeStatus'];
 export type Outcome = Schemas['Outcome'];
+export type Role = Schemas['Role'];
 export type PoolState = Schemas['PoolState'];
 export type TaskState = Schemas['TaskState'];
 

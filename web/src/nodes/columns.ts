@@ -100,8 +100,6 @@ export const NODE_COLUMNS: NodeColumn[] = [
   },
 ];
 
-export const NODE_COLUMN_KEYS = NODE_COLUMNS.map((column) => column.key);
-
 /** The columns that are shown to a person who never chose any. */
 export const NODE_COLUMNS_DEFAULT = [
   'host_name',

@@ -1,7 +1,8 @@
 import type { NodesQuery } from '../api/calls';
 import type { NodeStatus } from '../api/types';
-import { id, idOf, integer, oneOf, someOf, text, type Values } from '../state/view';
-import { NODE_COLUMN_KEYS, NODE_COLUMNS_DEFAULT } from './columns';
+import { listFields, PAGE_ROWS } from '../state/listFields';
+import { id, idOf, narrowing, oneOf, text, type Values } from '../state/view';
+import { NODE_COLUMNS, NODE_COLUMNS_DEFAULT } from './columns';
 
 export const NODE_STATUSES: NodeStatus[] = [
   'answering',
@@ -11,22 +12,21 @@ export const NODE_STATUSES: NodeStatus[] = [
   'not_dialled',
 ];
 
-/** Rows of one page: the table never holds more. */
-export const PAGE_ROWS = 50;
-const PAGE_MAX = 1_000_000;
-
-/** What the address of the nodes table holds. */
-export const NODES_VIEW = {
-  q: text(),
-  status: oneOf(['', ...NODE_STATUSES], ''),
-  crawl: id(),
-  sort: text('host_name'),
-  order: oneOf(['asc', 'desc'], 'asc'),
-  page: integer(1, 1, PAGE_MAX),
-  columns: someOf(NODE_COLUMN_KEYS, NODE_COLUMNS_DEFAULT),
-  node: text(),
+/** The nodes table. */
+export const NODES_LIST = {
+  name: 'nodes',
+  columns: NODE_COLUMNS,
+  shown: NODE_COLUMNS_DEFAULT,
+  sort: 'host_name',
+  fields: {
+    status: narrowing(oneOf(['', ...NODE_STATUSES], '')),
+    crawl: id(),
+    node: text(),
+  },
 };
 
+/** What the address of the nodes table holds. */
+export const NODES_VIEW = listFields(NODES_LIST);
 export type NodesView = Values<typeof NODES_VIEW>;
 
 /** The filter and order, as the API wants them; page and CSV use the same. */

@@ -1,14 +1,17 @@
 import type { Component } from 'svelte';
 
-import type { PoolTab, Route } from '../state/routes';
+import type { PageName, PoolPage, Route } from '../state/routes';
 
 interface PageLoader {
   /** Two routes with the same key are shown by the same page. */
   key: string;
-  load: () => Promise<{ default: Component }>;
+  load: Load;
 }
 
-const TABS: Record<PoolTab, PageLoader['load']> = {
+type Load = () => Promise<{ default: Component }>;
+
+/** Pages of a pool. */
+const POOL: Record<PoolPage, Load> = {
   overview: () => import('./OverviewPage.svelte'),
   nodes: () => import('./NodesPage.svelte'),
   hosts: () => import('./HostsPage.svelte'),
@@ -20,20 +23,18 @@ const TABS: Record<PoolTab, PageLoader['load']> = {
   settings: () => import('./PoolSettingsPage.svelte'),
 };
 
+/** Pages outside a pool. What is missing here is part of the first load. */
+const PAGES: Partial<Record<PageName, Load>> = {
+  new_pool: () => import('./NewPoolPage.svelte'),
+  tasks: () => import('./TasksPage.svelte'),
+  task: () => import('./TaskPage.svelte'),
+  settings: () => import('./SettingsPage.svelte'),
+};
+
 /** How to get the page of a route; nothing for pages that are part of the first load. */
 export function pageLoader(route: Route): PageLoader | undefined {
-  switch (route.page) {
-    case 'pool':
-      return { key: `pool/${route.tab}`, load: TABS[route.tab] };
-    case 'new_pool':
-      return { key: 'new_pool', load: () => import('./NewPoolPage.svelte') };
-    case 'tasks':
-      return { key: 'tasks', load: () => import('./TasksPage.svelte') };
-    case 'task':
-      return { key: 'task', load: () => import('./TaskPage.svelte') };
-    case 'settings':
-      return { key: 'settings', load: () => import('./SettingsPage.svelte') };
-    default:
-      return undefined;
-  }
+  if (route.page === 'not_found') return undefined;
+  if (route.page === 'pool') return { key: `pool/${route.tab}`, load: POOL[route.tab] };
+  const load = PAGES[route.page];
+  return load && { key: route.page, load };
 }

@@ -1,4 +1,5 @@
-import type { Action, PoolSummary } from '../api/types';
+import type { Action, Person, PoolSummary } from '../api/types';
+import { whyNotPool } from './may';
 
 /** An action as the person may start it now: `why` says why not. */
 export interface Offer {
@@ -18,8 +19,11 @@ const OFFERED: Record<PoolSummary['state'], { main: Action[]; more: Action[] }> 
 };
 
 /** Actions of a pool for its state, each with the reason when it can't be started. */
-export function offers(pool: PoolSummary): { main: Offer[]; more: Offer[] } {
-  const offer = (action: Action): Offer => ({ action, why: whyNot(pool, action) });
+export function offers(pool: PoolSummary, person: Person | undefined): { main: Offer[]; more: Offer[] } {
+  const offer = (action: Action): Offer => ({
+    action,
+    why: whyNotPool(person, pool) ?? whyNot(pool, action),
+  });
   const { main, more } = OFFERED[pool.state];
   return { main: main.map(offer), more: more.map(offer) };
 }

@@ -23,6 +23,12 @@ class Live {
   #timer: number | undefined;
   #retryMs = RETRY_FIRST_MS;
   #wasOpen = false;
+  #reopen: number | undefined;
+
+  constructor() {
+    // The machine slept or changed its network: the old connection may look alive for minutes.
+    window.addEventListener('online', () => this.#source && this.retry());
+  }
 
   open(): void {
     if (this.#source) return;
@@ -36,10 +42,19 @@ class Live {
   }
 
   close(): void {
+    window.clearTimeout(this.#reopen);
     this.#source?.close();
     this.#source = undefined;
     this.#wasOpen = false;
     this.freshness = { state: 'connecting' };
+  }
+
+  /** Connects at once instead of after the pause. */
+  retry(): void {
+    this.#source?.close();
+    this.#source = undefined;
+    window.clearTimeout(this.#reopen);
+    this.open();
   }
 
   /** Calls `listener` with batches of events until the returned function is called. */
@@ -62,9 +77,9 @@ class Live {
 
   #broke(source: EventSource): void {
     this.freshness = nextFreshness(this.freshness, 'broke', Date.now());
-    if (source.readyState !== EventSource.CLOSED) return;
+    if (source.readyState !== EventSource.CLOSED || source !== this.#source) return;
     this.#source = undefined;
-    window.setTimeout(() => this.open(), this.#retryMs);
+    this.#reopen = window.setTimeout(() => this.open(), this.#retryMs);
     this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MAX_MS);
   }
 

@@ -4,12 +4,16 @@ import * as api from '../api/calls';
 import type { PoolSummary } from '../api/types';
 import { mergeTask } from './events';
 import { onLive } from './live.svelte';
+import { whyNotPool } from './may';
 import { resource, type Resource } from './resource.svelte';
+import { session } from './session.svelte';
 
 /** The pool whose pages are open; kept up to date by events. */
 export interface PoolView {
   readonly name: string;
   readonly summary: Resource<PoolSummary>;
+  /** Why the person can't change it; nothing when they can. */
+  readonly whyNot: string | undefined;
 }
 
 const KEY = Symbol('pool');
@@ -24,12 +28,18 @@ export function providePool(name: string): PoolView {
         const unfinished = (task: { state: string }) => task.state === 'queued' || task.state === 'running';
         if (data) summary.data = { ...data, tasks: mergeTask(data.tasks, event.task, unfinished) };
         if (!unfinished(event.task)) summary.reload();
-      } else if (event.type === 'reread' || (event.pool === name && event.type !== 'task_hosts')) {
+      } else if (event.pool === name && event.type !== 'task_hosts') {
         summary.reload();
       }
     }
   });
-  return setContext<PoolView>(KEY, { name, summary });
+  return setContext<PoolView>(KEY, {
+    name,
+    summary,
+    get whyNot() {
+      return whyNotPool(session.person, summary.data);
+    },
+  });
 }
 
 /** The pool that the page is about. */

@@ -1,10 +1,21 @@
 import { untrack } from 'svelte';
+
 import { asApiError, type ApiError } from '../api/error';
+import type { Event } from '../api/types';
+import { onLive } from './live.svelte';
 
 type Load<T> = (signal: AbortSignal) => Promise<T>;
 
+/** What a page shows of something that is read: the newest data, and why there is no newer. */
+export interface Readable<T> {
+  readonly data: T | undefined;
+  readonly error: ApiError | undefined;
+  readonly loading: boolean;
+  reload(): void;
+}
+
 /** Something read from the manager. While it is read again, or when that fails, the old data stays. */
-export class Resource<T> {
+export class Resource<T> implements Readable<T> {
   data = $state.raw<T>();
   error = $state.raw<ApiError>();
   loading = $state(false);
@@ -50,15 +61,42 @@ export class Resource<T> {
 }
 
 /**
- * A resource that is read again whenever something that `source` looked at changes. `source`
- * returns what reads it, or nothing while there is nothing to read.
+ * A resource that is read again whenever something that `source` looked at changes, when an event
+ * comes that `outdates` it, and after a broken connection. `source` returns what reads it, or
+ * nothing while there is nothing to read.
  */
-export function resource<T>(source: () => Load<T> | undefined): Resource<T> {
+export function resource<T>(
+  source: () => Load<T> | undefined,
+  outdates: (event: Event) => boolean = () => false,
+): Resource<T> {
   const made = new Resource<T>();
   $effect(() => {
     const load = source();
     untrack(() => made.start(load));
     return () => made.stop();
   });
+  onLive((events) => {
+    if (events.some((event) => event.type === 'reread' || outdates(event))) made.reload();
+  });
   return made;
+}
+
+/** What is read, seen through a function that is as cheap as a filter. */
+export function seen<T, U>(read: () => Readable<T>, through: (data: T) => U): Readable<U> {
+  const data = $derived.by(() => {
+    const { data } = read();
+    return data === undefined ? undefined : through(data);
+  });
+  return {
+    get data() {
+      return data;
+    },
+    get error() {
+      return read().error;
+    },
+    get loading() {
+      return read().loading;
+    },
+    reload: () => read().reload(),
+  };
 }

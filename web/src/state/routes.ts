@@ -1,9 +1,38 @@
-/** Which page an address means. Pure: the router and the tests use it alike. */
+/**
+ * Which page an address means. Pure: the router and the tests use it alike.
+ *
+ * A pattern's parts are words, `:name` for any text, or `*name` at the end for any number of parts.
+ */
 
-export type PoolTab =
-  'overview' | 'nodes' | 'hosts' | 'map' | 'stats' | 'tasks' | 'files' | 'connect' | 'settings';
+/** Pages outside a pool, by their pattern; the most special first. */
+const PAGES = {
+  '': 'pools',
+  login: 'login',
+  'pools/new': 'new_pool',
+  tasks: 'tasks',
+  'tasks/:task': 'task',
+  settings: 'settings',
+} as const;
 
-export const POOL_TABS: PoolTab[] = [
+/** Pages of a pool, by their pattern behind `pools/<name>/`. */
+const POOL_PAGES = {
+  '': 'overview',
+  nodes: 'nodes',
+  hosts: 'hosts',
+  map: 'map',
+  stats: 'stats',
+  tasks: 'tasks',
+  files: 'files',
+  'files/*path': 'files',
+  connect: 'connect',
+  settings: 'settings',
+} as const;
+
+export type PageName = (typeof PAGES)[keyof typeof PAGES];
+export type PoolPage = (typeof POOL_PAGES)[keyof typeof POOL_PAGES];
+
+/** The pages of a pool that have a tab, in its order. */
+export const POOL_TABS: readonly PoolPage[] = [
   'overview',
   'nodes',
   'hosts',
@@ -15,38 +44,56 @@ export const POOL_TABS: PoolTab[] = [
   'settings',
 ];
 
+/** What the variable parts of an address say, decoded. */
+export type Params = Readonly<Record<string, string>>;
+
 export type Route =
-  | { page: 'login' }
-  | { page: 'pools' }
-  | { page: 'new_pool' }
-  | { page: 'pool'; pool: string; tab: PoolTab }
-  | { page: 'tasks' }
-  | { page: 'task'; task: number }
-  | { page: 'settings' }
-  | { page: 'not_found'; path: string };
+  | { page: PageName; params: Params }
+  | { page: 'pool'; tab: PoolPage; pool: string; params: Params }
+  | { page: 'not_found'; params: Params };
+
+/** Variable parts that are numbers: another text there is no page. */
+const NUMBERS = ['task', 'run', 'schedule'];
 
 /** The route of a path that is relative to the application's base: no leading slash. */
 export function routeOf(path: string): Route {
   const parts = path.split('/').filter((part) => part !== '');
-  const [first, second, third] = parts.map(decode);
-  const missing: Route = { page: 'not_found', path };
-  if (first === undefined) return { page: 'pools' };
-  if (parts.length === 1 && (first === 'login' || first === 'tasks' || first === 'settings')) {
-    return { page: first };
+  for (const [pattern, page] of Object.entries(PAGES)) {
+    const params = match(pattern, parts);
+    if (params) return { page, params };
   }
-  if (first === 'tasks' && parts.length === 2) {
-    return /^\d{1,15}$/.test(second ?? '') ? { page: 'task', task: Number(second) } : missing;
+  for (const [pattern, tab] of Object.entries(POOL_PAGES)) {
+    const params = match(`pools/:pool/${pattern}`, parts);
+    if (params) return { page: 'pool', tab, pool: params['pool'] ?? '', params };
   }
-  if (first !== 'pools' || second === undefined || parts.length > 3) return missing;
-  if (second === 'new' && parts.length === 2) return { page: 'new_pool' };
-  const tab = third === undefined ? 'overview' : POOL_TABS.find((tab) => tab === third);
-  return tab ? { page: 'pool', pool: second, tab } : missing;
+  return { page: 'not_found', params: { path } };
 }
 
-/** The path of a pool's tab. */
-export function poolPath(pool: string, tab: PoolTab = 'overview'): string {
+/** The path of a pool's page. */
+export function poolPath(pool: string, tab: PoolPage = 'overview'): string {
   const base = `pools/${encodeURIComponent(pool)}`;
   return tab === 'overview' ? base : `${base}/${tab}`;
+}
+
+function match(pattern: string, parts: readonly string[]): Params | undefined {
+  const wanted = pattern.split('/').filter((part) => part !== '');
+  const params: Record<string, string> = {};
+  for (const [i, want] of wanted.entries()) {
+    if (want.startsWith('*')) {
+      params[want.slice(1)] = parts.slice(i).map(decode).join('/');
+      return params;
+    }
+    const part = parts[i];
+    if (part === undefined) return undefined;
+    if (!want.startsWith(':')) {
+      if (part !== want) return undefined;
+      continue;
+    }
+    const name = want.slice(1);
+    if (NUMBERS.includes(name) && !/^\d{1,15}$/.test(part)) return undefined;
+    params[name] = decode(part);
+  }
+  return parts.length === wanted.length ? params : undefined;
 }
 
 function decode(part: string): string {

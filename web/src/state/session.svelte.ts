@@ -17,7 +17,8 @@ class Session {
   async load(): Promise<void> {
     try {
       this.person = (await api.me()).user ?? undefined;
-      if (this.person) live.open();
+      // Who has no account may look at public pools, if there are any.
+      if (this.person || (await api.pools()).length > 0) live.open();
       else this.#askForLogin();
     } finally {
       this.ready = true;
@@ -26,6 +27,8 @@ class Session {
 
   async login(name: string, password: string): Promise<void> {
     this.person = (await api.login(name, password)).user ?? undefined;
+    // A connection that was opened without an account tells less.
+    live.close();
     live.open();
   }
 

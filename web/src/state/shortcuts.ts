@@ -29,6 +29,7 @@ export const SHORTCUT_HELP: [keys: string, meaning: string][] = [
   ['g p', 'Go to the pools'],
   ['g t', 'Go to the tasks'],
   ['j k', 'Next and previous row of a table; Enter opens it'],
+  ['Ctrl K', 'Go to any page, pool or task'],
   ['Esc', 'Close the panel or dialog'],
   ['?', 'This list'],
 ];

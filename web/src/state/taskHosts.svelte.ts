@@ -19,8 +19,7 @@ export function taskHosts(task: number): Resource<TaskHost[]> {
   });
   onLive((events) => {
     for (const event of events) {
-      if (event.type === 'reread') hosts.reload();
-      else if (event.type === 'task_hosts' && event.task === task) {
+      if (event.type === 'task_hosts' && event.task === task) {
         if (hosts.data && !hosts.loading) hosts.data = mergeHosts(hosts.data, event.hosts);
         else hosts.reload();
       } else if (event.type === 'task' && event.task.id === task && event.task.ended_at) hosts.reload();

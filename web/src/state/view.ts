@@ -6,6 +6,8 @@
 
 export interface Field<T> {
   default: T;
+  /** Another value than the default leaves rows of a list out. */
+  narrows?: boolean;
   parse(text: string): T | undefined;
   render(value: T): string;
 }
@@ -30,6 +32,11 @@ export function id(): Field<string> {
 /** What `id` holds, as the API takes it. */
 export function idOf(text: string): number | undefined {
   return text === '' ? undefined : Number(text);
+}
+
+/** A field that leaves rows of a list out. */
+export function narrowing<T>(field: Field<T>): Field<T> {
+  return { ...field, narrows: true };
 }
 
 /** One of a few words. */
