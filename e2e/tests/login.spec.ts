@@ -1,8 +1,10 @@
 import { expect, password, test, url } from './support';
 
 test('a person logs in with the printed password and finds the demo', async ({ page, watched }) => {
-  await page.goto(`${url}/pools/demo/nodes`);
-  await expect(page).toHaveURL(/\/login\?next=pools%2Fdemo%2Fnodes$/);
+  await page.goto(`${url}/tasks?state=running`);
+  await expect(page).toHaveURL(/\/login\?next=tasks%3Fstate%3Drunning$/);
+  expect(watched.splice(0).every((line) => line.includes('401'))).toBe(true);
+  await page.goto(`${url}/login?next=pools%2Fdemo%2Fnodes`);
   await page.getByLabel('Name').fill('admin');
   await page.getByLabel('Password').fill('not the password');
   await page.getByRole('button', { name: 'Log in' }).click();
@@ -23,4 +25,21 @@ test('a person logs in with the printed password and finds the demo', async ({ p
   await expect(page.getByRole('button', { name: 'Log in' })).toBeVisible();
   const me = await page.request.get(`${url}/api/v1/me`);
   expect(await me.json()).toEqual({ user: null });
+});
+
+test('who has no account looks at a public pool, and is told why nothing can be changed', async ({ page, watched }) => {
+  await page.goto(`${url}/pools/demo/hosts`);
+  await expect(page.getByRole('region', { name: 'Hosts' }).getByText('Running')).toHaveCount(12);
+  const check = page.getByRole('button', { name: 'Check', exact: true });
+  await expect(check).toHaveAttribute('aria-disabled', 'true');
+  await check.click({ force: true });
+  await expect(page.getByText('Log in to change this pool.')).toBeVisible();
+  await expect(page.getByRole('navigation', { name: 'Main' }).getByRole('link')).toHaveText([/P2PPool/, 'Pools', 'Log in']);
+  await page.getByRole('link', { name: 'Log in' }).click();
+  await page.getByLabel('Name').fill('admin');
+  await page.getByLabel('Password').fill(password);
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await expect(page).toHaveURL(`${url}/pools/demo/hosts`);
+  await expect(check).toHaveAttribute('aria-disabled', 'false');
+  expect(watched).toEqual([]);
 });
