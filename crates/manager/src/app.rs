@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::engine::{Engine, Pace};
 use crate::events::Events;
 use crate::folders::Folders;
+use crate::geo::Geo;
 use crate::secrets::Secrets;
 use crate::{http, service};
 
@@ -36,6 +37,8 @@ pub struct App {
     pub secrets: Secrets,
     /// Software to deploy.
     pub bundles: Bundles,
+    /// Places nodes on the map.
+    pub geo: Geo,
     /// Runs tasks.
     pub engine: Engine,
     /// Hashes passwords.
@@ -73,6 +76,7 @@ impl App {
         let source = NodeSource::of_this_process(config.node_binary.clone());
         let bundles = Bundles::new(folders.clone(), store.clone(), source);
         let context = Context::new(store.clone(), events.clone(), folders.clone(), secrets.clone(), bundles.clone());
+        let geo = context.geo.clone();
         let engine = Engine::start(context, Pace::default()).await?;
         let app = Arc::new(Self {
             store,
@@ -80,6 +84,7 @@ impl App {
             folders,
             secrets,
             bundles,
+            geo,
             engine,
             passwords: Passwords::default(),
             throttle: Throttle::default(),

@@ -4,6 +4,7 @@
 //! <data>/                 0700
 //! ├── data/<pool>/        what people may fetch: logs.zip, data.zip
 //! ├── bundles/<digest>    uploaded archives, by SHA-256
+//! ├── geo/                geolocation: geo-overrides.csv, DB-IP City Lite
 //! ├── uploads/            archives on their way in; emptied at each start
 //! └── private/            0700, files 0600; never served
 //!     ├── secret.key      opens the secrets in the database
@@ -61,6 +62,11 @@ impl Folders {
     /// Uploaded archives, named by digest.
     pub fn bundles(&self) -> PathBuf {
         self.root.join("bundles")
+    }
+
+    /// Files that tell where addresses are.
+    pub fn geo(&self) -> PathBuf {
+        self.root.join("geo")
     }
 
     /// Archives on their way in.

@@ -12,6 +12,7 @@ pub mod config;
 pub mod engine;
 pub mod events;
 pub mod folders;
+pub mod geo;
 pub mod http;
 pub mod local_node;
 pub mod secrets;

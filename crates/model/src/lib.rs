@@ -9,6 +9,7 @@ pub mod brunet;
 pub mod bundle;
 pub mod consistency;
 pub mod event;
+pub mod geo;
 pub mod host;
 pub mod host_list;
 pub mod ids;

@@ -13,6 +13,7 @@ mod host_keys;
 mod host_known;
 mod host_rows;
 mod hosts;
+mod located;
 mod node_rows;
 mod nodes;
 mod page;

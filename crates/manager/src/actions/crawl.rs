@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use p2ppool_model::event::Change;
+use p2ppool_model::geo::{GeoSource, Located};
 use p2ppool_model::host::{Host, HostSpec};
 use p2ppool_model::pool::{Pool, Ports};
 use p2ppool_model::settling::Settling;
@@ -18,6 +19,7 @@ use serde_json::json;
 
 use super::params::{self, CrawlParams};
 use super::{ActionError, End, Rendered, Run};
+use crate::geo::Sources;
 use crate::local_node;
 
 /// How often viewers are told how far the crawl is.
@@ -134,11 +136,14 @@ async fn look(run: &Run, pool: &Pool, local: Option<&str>) -> Result<Seen, Actio
 }
 
 async fn keep(run: &Run, pool: &Pool, seen: Seen) -> Result<Snapshot, ActionError> {
-    let Seen { started, duration_ms, nodes, totals, end, .. } = seen;
+    let context = &run.context;
+    let Seen { started, duration_ms, mut nodes, totals, end, .. } = seen;
+    let located = locate(&mut nodes, &*context.geo.sources(&context.store).await?);
     let complete = end == CrawlEnd::Complete;
     let new = NewSnapshot { pool: pool.id, task: Some(run.task.id), started, duration_ms, complete, totals };
-    let snapshot = run.context.store.store_snapshot(&new, &nodes).await?;
-    run.context.events.publish(Some(pool.name.as_str()), Change::Crawl { crawl: snapshot.id });
+    let snapshot = context.store.store_snapshot(&new, &nodes).await?;
+    context.store.set_located(pool.id, snapshot.id, located).await?;
+    context.events.publish(Some(pool.name.as_str()), Change::Crawl { crawl: snapshot.id });
     Ok(snapshot)
 }
 
@@ -195,6 +200,8 @@ fn join(nodes: &mut [Node], hosts: &[Host]) -> Vec<HostId> {
     }
     let mut seen = HashSet::new();
     for node in nodes {
+        // what a node says of its place is not believed
+        node.location = None;
         let at = node.ip.as_deref().and_then(|ip| ip.parse().ok());
         let here = || at.and_then(|ip| by_ip.get(&ip).copied().flatten());
         let Some(host) = by_peer.get(node.address.as_str()).copied().or_else(here) else {
@@ -209,6 +216,21 @@ fn join(nodes: &mut [Node], hosts: &[Host]) -> Vec<HostId> {
         }
     }
     hosts.iter().map(|host| host.id).filter(|id| !seen.contains(id)).collect()
+}
+
+/// Places the nodes that have no host with coordinates by their IP addresses, and counts what told.
+fn locate(nodes: &mut [Node], sources: &Sources) -> Located {
+    let mut located = Located::default();
+    for node in nodes {
+        if node.location.is_some() {
+            located.add(Some(GeoSource::Host));
+            continue;
+        }
+        let place = node.ip.as_deref().and_then(|ip| sources.locate(ip.parse().ok()?));
+        located.add(place.as_ref().map(|place| place.source));
+        node.location = place.map(|place| place.location);
+    }
+    located
 }
 
 #[cfg(test)]

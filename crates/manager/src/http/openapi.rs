@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::http::body::HOST_LIST_MAX;
 use crate::http::caller::SESSION_COOKIE;
 use crate::http::handlers::{
-    accounts, actions, bundles, connect, events, exports, files, grants, hosts, keys, meta, nodes, permissions, pools,
+    accounts, actions, bundles, connect, events, exports, files, geo, grants, hosts, keys, meta, nodes, permissions, pools,
     rollouts, snapshots, tasks, users,
 };
 
@@ -86,6 +86,8 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(actions::gather_data))
         .routes(routes!(actions::gather_usage))
         .routes(routes!(connect::show))
+        .routes(routes!(geo::show, geo::set))
+        .routes(routes!(geo::lookup))
         .routes(routes!(nodes::list))
         .routes(routes!(nodes::show))
         .routes(routes!(nodes::map))
@@ -96,6 +98,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(hosts::parse))
         .routes(routes!(hosts::list, hosts::replace))
         .routes(routes!(actions::upgrade))
+        .routes(routes!(geo::overrides, geo::set_overrides))
         .layer(DefaultBodyLimit::max(HOST_LIST_MAX))
         .layer(super::answer_deadline());
     let uploads = OpenApiRouter::new().routes(routes!(bundles::list, bundles::upload));

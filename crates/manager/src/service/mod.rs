@@ -6,6 +6,7 @@ pub mod connect;
 pub mod error;
 pub mod files;
 pub mod grants;
+pub mod geo;
 pub mod hosts;
 pub mod keys;
 pub mod nodes;

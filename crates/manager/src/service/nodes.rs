@@ -9,6 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
+use crate::geo::Credit;
 use crate::service::Error;
 
 /// Most hosts told as missing.
@@ -68,6 +69,8 @@ pub struct MapPoints {
     pub namespaces: Vec<String>,
     /// Nodes without a location, which are in no column.
     pub unlocated: u64,
+    /// Whom to thank, with a link, where these points are shown.
+    pub credits: Vec<Credit>,
 }
 
 /// The map of a snapshot.
@@ -75,7 +78,9 @@ pub async fn map(app: &App, crawl: Option<Snapshot>) -> Result<MapPoints, Error>
     use futures::TryStreamExt as _;
     let Some(snapshot) = crawl else { return Ok(MapPoints::default()) };
     let mut points = std::pin::pin!(app.store.stream_points(snapshot.id));
-    let mut map = MapPoints { crawl: Some(snapshot), ..MapPoints::default() };
+    let located = app.store.located(snapshot.id).await?.unwrap_or_default();
+    let credits = app.geo.sources(&app.store).await?.credits(&located);
+    let mut map = MapPoints { crawl: Some(snapshot), credits, ..MapPoints::default() };
     let round = |degrees: f64| (degrees * 100.0).round() / 100.0;
     while let Some(point) = points.try_next().await? {
         let Some(location) = point.location else {

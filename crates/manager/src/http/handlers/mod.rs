@@ -8,6 +8,7 @@ pub(crate) mod events;
 pub(crate) mod exports;
 pub(crate) mod files;
 pub(crate) mod grants;
+pub(crate) mod geo;
 pub(crate) mod hosts;
 pub(crate) mod keys;
 pub(crate) mod meta;

@@ -9,6 +9,7 @@ mod connect;
 mod events;
 mod exports;
 mod files;
+mod geo;
 mod hosts;
 mod keys;
 mod meta;

@@ -59,7 +59,7 @@ async fn the_map_is_columns_of_located_nodes() {
         map,
         json!({
             "crawl": null, "ids": ["here"], "lat": [45.76], "lon": [-4.84], "consistency": [1.0], "status": ["answering"],
-            "hosts": [null], "namespace": [0], "namespaces": ["x"], "unlocated": 1
+            "hosts": [null], "namespace": [0], "namespaces": ["x"], "unlocated": 1, "credits": []
         })
     );
 }

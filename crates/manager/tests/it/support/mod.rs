@@ -1,5 +1,7 @@
 //! A manager with a temporary data folder, and clients of it.
 
+pub(crate) mod mmdb;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
