@@ -23,6 +23,7 @@ pub mod settling;
 pub mod snapshot;
 pub mod task;
 pub mod time;
+pub mod usage;
 
 pub use action::Action;
 pub use bundle::Digest;

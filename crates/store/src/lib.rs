@@ -32,6 +32,7 @@ mod task_run;
 pub mod testing;
 mod text;
 mod tokens;
+mod usage;
 mod users;
 
 pub use audit::{AuditEntry, AuditFilter, AuditLine};
@@ -51,6 +52,7 @@ pub use task::{TaskFilter, TaskHostFilter};
 pub use task_line::{Admission, Admitted, Claimed, Held, InLine, NewTask, NewTaskHost, Starts};
 pub use task_run::{HostWrite, LastStep, StepResult, StepWrite, TaskBatch, TaskProgress};
 pub use tokens::{NewToken, Token};
+pub use usage::{UsageBucket, usage_bucket_start};
 pub use users::{Credentials, User};
 
 /// The database; cheap to clone.

@@ -8,14 +8,17 @@ use serde_json::json;
 use super::converge::{Aim, Converge};
 use super::fleet::Fleet;
 use super::remove::forget_clean_leavers;
+use super::usage::Meter;
 use super::{ActionError, End, Prepared, Run, deployed};
 use crate::local_node;
 
 pub(crate) async fn run(run: &Run, pool: Pool) -> Result<End, ActionError> {
     let context = &run.context;
     if pool.state == PoolState::Suspended {
-        let work = Converge { aim: Aim::Down, measure: true };
+        let meter = Meter::default();
+        let work = Converge { aim: Aim::Down, meter: Some(meter.clone()) };
         Fleet::of(run, &pool).await?.work(run, work).await;
+        meter.keep(context, &pool).await;
         forget_clean_leavers(run, &pool).await?;
         return Ok(End::default());
     }
@@ -27,8 +30,10 @@ pub(crate) async fn run(run: &Run, pool: Pool) -> Result<End, ActionError> {
         deployed::set(context, &pool, digest, &prepared.package.digest).await?;
     }
     let local = local_node::bring(run, &prepared, true).await;
-    let work = Converge { aim: Aim::Running(prepared), measure: true };
+    let meter = Meter::default();
+    let work = Converge { aim: Aim::Running(prepared), meter: Some(meter.clone()) };
     Fleet::of(run, &pool).await?.work(run, work).await;
+    meter.keep(context, &pool).await;
     forget_clean_leavers(run, &pool).await?;
     Ok(End { message: String::new(), result: Some(json!({ "local_node": local })) })
 }

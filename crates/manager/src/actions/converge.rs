@@ -12,6 +12,7 @@ use p2ppool_store::StepResult;
 use super::Prepared;
 use super::fleet::{Halt, HostWork, Right, Visit};
 use super::plan::{self, Goal, Next, Seen};
+use super::usage::Meter;
 
 /// Where every host of a task should be brought.
 #[derive(Clone)]
@@ -48,8 +49,8 @@ impl Aim {
 /// Converges every host; those that left the list are cleaned.
 pub(crate) struct Converge {
     pub(crate) aim: Aim,
-    /// Measure each host and its node at the end.
-    pub(crate) measure: bool,
+    /// Measures each host and its node at the end.
+    pub(crate) meter: Option<Meter>,
 }
 
 #[async_trait]
@@ -62,8 +63,8 @@ impl HostWork for Converge {
         let changed = Box::pin(walk(visit, session, &goal, upload.as_ref())).await?;
         if goal == Goal::Gone {
             visit.forget = true;
-        } else if self.measure {
-            measure(visit, session).await?;
+        } else if let Some(meter) = &self.meter {
+            meter.measure(visit, session).await?;
         }
         Ok(Right { changed, message: String::new() })
     }
@@ -195,24 +196,6 @@ pub(crate) async fn take(
         }
         Next::Done | Next::Wrong(..) => Ok(false),
     }
-}
-
-/// Memory, CPU, load, disk and uptime of the host and its node.
-pub(crate) async fn measure(visit: &mut Visit, session: &mut HostSession) -> Result<(), Halt> {
-    visit.step(Step::Usage).await?;
-    let usage = session.usage().await?;
-    let known = &mut visit.known;
-    known.memory_total = usage.memory_total;
-    known.memory_available = usage.memory_available;
-    known.load = usage.load;
-    known.disk_free = usage.disk_free;
-    known.uptime_s = usage.uptime_s;
-    if let Some(node) = usage.node {
-        known.node_memory = node.rss;
-        known.node_cpu_s = node.cpu_s;
-        known.node_uptime_s = node.uptime_s;
-    }
-    Ok(())
 }
 
 /// What the local node is brought to.

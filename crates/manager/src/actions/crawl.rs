@@ -143,6 +143,7 @@ async fn keep(run: &Run, pool: &Pool, seen: Seen) -> Result<Snapshot, ActionErro
     let new = NewSnapshot { pool: pool.id, task: Some(run.task.id), started, duration_ms, complete, totals };
     let snapshot = context.store.store_snapshot(&new, &nodes).await?;
     context.store.set_located(pool.id, snapshot.id, located).await?;
+    super::usage::keep_told(context, pool, &nodes).await?;
     context.events.publish(Some(pool.name.as_str()), Change::Crawl { crawl: snapshot.id });
     Ok(snapshot)
 }

@@ -37,7 +37,7 @@ pub(crate) async fn run(run: &Run, pool: Pool) -> Result<End, ActionError> {
     run.recorder.say("preparing the local node").await;
     let local = local_node::bring(run, &prepared, !suspended).await;
     run.recorder.say(format!("deploying package {}", digest.short())).await;
-    Fleet::of(run, &pool).await?.work(run, Converge { aim, measure: false }).await;
+    Fleet::of(run, &pool).await?.work(run, Converge { aim, meter: None }).await;
     forget_clean_leavers(run, &pool).await?;
 
     let counts = run.recorder.counts();

@@ -16,9 +16,9 @@ use serde_json::json;
 use tempfile::TempPath;
 use tokio::sync::mpsc;
 
-use super::converge::measure;
 use super::fleet::{Fleet, Halt, HostWork, Right, Visit};
 use super::params::{self, DataParams, FETCH_DEFAULT, LogsParams};
+use super::usage::Meter;
 use super::{ActionError, End, Run};
 use crate::folders::private_folder;
 
@@ -43,11 +43,13 @@ pub(crate) async fn data(run: &Run, pool: Pool) -> Result<End, ActionError> {
 }
 
 pub(crate) async fn usage(run: &Run, pool: Pool) -> Result<End, ActionError> {
-    Fleet::of(run, &pool).await?.work(run, Measure).await;
+    let meter = Meter::default();
+    Fleet::of(run, &pool).await?.work(run, Measure(meter.clone())).await;
+    meter.keep(&run.context, &pool).await;
     Ok(End::default())
 }
 
-struct Measure;
+struct Measure(Meter);
 
 #[async_trait]
 impl HostWork for Measure {
@@ -55,7 +57,7 @@ impl HostWork for Measure {
         visit.step(Step::Status).await?;
         let status = session.status().await?;
         visit.learn(&status);
-        measure(visit, session).await?;
+        self.0.measure(visit, session).await?;
         Ok(Right { changed: true, message: String::new() })
     }
 }

@@ -18,6 +18,7 @@ mod prepare;
 mod remove;
 mod rolling;
 mod suspend;
+mod usage;
 
 use std::sync::Arc;
 

@@ -38,7 +38,7 @@ pub(crate) async fn uninstall_check(run: &Run, pool: Pool) -> Result<End, Action
 }
 
 async fn clean(run: &Run, pool: &Pool) -> Result<(), ActionError> {
-    Fleet::of(run, pool).await?.work(run, Converge { aim: Aim::Gone, measure: false }).await;
+    Fleet::of(run, pool).await?.work(run, Converge { aim: Aim::Gone, meter: None }).await;
     forget_clean_leavers(run, pool).await
 }
 

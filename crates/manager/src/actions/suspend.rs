@@ -13,7 +13,7 @@ pub(crate) async fn suspend(run: &Run, pool: Pool) -> Result<End, ActionError> {
     // first of all: a check that comes next must keep it down
     run.context.store.set_pool_state(pool.id, PoolState::Suspended).await?;
     pool_changed(&run.context, &pool);
-    Fleet::of(run, &pool).await?.work(run, Converge { aim: Aim::Down, measure: false }).await;
+    Fleet::of(run, &pool).await?.work(run, Converge { aim: Aim::Down, meter: None }).await;
     local_node::down(&run.context, &pool).await;
     Ok(End::default())
 }
@@ -27,6 +27,6 @@ pub(crate) async fn resume(run: &Run, pool: Pool) -> Result<End, ActionError> {
     context.store.set_pool_state(pool.id, PoolState::Running).await?;
     pool_changed(context, &pool);
     let local = local_node::bring(run, &prepared, true).await;
-    Fleet::of(run, &pool).await?.work(run, Converge { aim: Aim::Running(prepared), measure: false }).await;
+    Fleet::of(run, &pool).await?.work(run, Converge { aim: Aim::Running(prepared), meter: None }).await;
     Ok(End { message: String::new(), result: Some(serde_json::json!({ "local_node": local })) })
 }

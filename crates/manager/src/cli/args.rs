@@ -67,6 +67,17 @@ pub(super) enum Command {
     Nodes(NodesArgs),
     /// System statistics of the last crawls
     Stats(StatsArgs),
+    /// The hosts of a pool that use most of something
+    Top {
+        /// Name of the pool
+        pool: PoolName,
+        /// node_memory, node_cpu, memory_used, load or disk_free (the least first)
+        #[arg(long, default_value = "node_memory")]
+        by: p2ppool_model::usage::UsageMetric,
+        /// How many
+        #[arg(long, default_value_t = 10)]
+        limit: u32,
+    },
     /// Hosts of a pool: list, set, trust
     #[command(subcommand)]
     Host(HostCommand),

@@ -1,14 +1,16 @@
 //! `p2ppool nodes` and `p2ppool stats`.
 
-use p2ppool_model::PoolName;
 use p2ppool_model::snapshot::{Node, Snapshot};
+use p2ppool_model::usage::UsageMetric;
+use p2ppool_model::{PoolName, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::args::{NodesArgs, StatsArgs};
 use super::client::Client;
 use super::error::CliError;
-use super::output::{Output, bytes, known, percent, table};
+use super::output::{Output, ago, bytes, known, percent, table};
+use crate::service::resources::TopHost;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct NodePage {
@@ -88,6 +90,35 @@ pub(super) async fn stats(args: StatsArgs, client: &Client, output: Output) -> R
             "joined/left",
         ];
         table(&head, &head[1..8], rows)
+    })
+}
+
+/// The hosts that use most of something.
+pub(super) async fn top(
+    pool: &PoolName,
+    by: UsageMetric,
+    limit: u32,
+    client: &Client,
+    output: Output,
+) -> Result<(), CliError> {
+    let path = format!("pools/{pool}/resources/top?by={}&limit={limit}", by.as_str());
+    let hosts: Vec<TopHost> = client.get(&path).await?;
+    output.show(&hosts, || {
+        let now = Time::now();
+        let rows = hosts.iter().map(|host| {
+            let usage = &host.sample.usage;
+            vec![
+                host.address.clone(),
+                bytes(usage.node_memory),
+                percent(usage.node_cpu),
+                percent(usage.memory_used),
+                known(usage.load),
+                bytes(usage.disk_free),
+                ago(Some(host.sample.at), now),
+            ]
+        });
+        let head = ["host", "node memory", "node cpu", "memory used", "load", "disk free", "seen"];
+        table(&head, &head[1..6], rows)
     })
 }
 

@@ -17,7 +17,7 @@ use crate::http::body::HOST_LIST_MAX;
 use crate::http::caller::SESSION_COOKIE;
 use crate::http::handlers::{
     accounts, actions, bundles, connect, events, exports, files, geo, grants, hosts, keys, meta, nodes, permissions, pools,
-    rollouts, snapshots, tasks, users,
+    resources, rollouts, snapshots, tasks, users,
 };
 
 /// Where the API lives.
@@ -88,6 +88,8 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(connect::show))
         .routes(routes!(geo::show, geo::set))
         .routes(routes!(geo::lookup))
+        .routes(routes!(resources::show))
+        .routes(routes!(resources::top))
         .routes(routes!(nodes::list))
         .routes(routes!(nodes::show))
         .routes(routes!(nodes::map))

@@ -12,6 +12,7 @@ pub mod keys;
 pub mod nodes;
 pub mod pools;
 pub mod rollouts;
+pub mod resources;
 pub mod tasks;
 pub mod users;
 

@@ -11,6 +11,7 @@ mod snapshots;
 mod surviving;
 mod task_runs;
 mod tasks;
+mod usage;
 
 /// Makes tests of these stories: one of each on SQLite, and one that tells them all on PostgreSQL,
 /// each on a database of its own. One, because test runners that give each test its own process

@@ -16,6 +16,7 @@ pub(crate) mod nodes;
 pub(crate) mod permissions;
 pub(crate) mod pools;
 pub(crate) mod rollouts;
+pub(crate) mod resources;
 pub(crate) mod snapshots;
 pub(crate) mod tasks;
 pub(crate) mod users;

@@ -9,6 +9,7 @@ use p2ppool_model::host::{HostSpec, Location};
 use p2ppool_model::pool::{Pool, PoolSettings, PoolState, TransportName};
 use p2ppool_model::snapshot::Snapshot;
 use p2ppool_model::task::{Task, TaskState};
+use p2ppool_model::usage::UsageMetric;
 use p2ppool_model::{Action, Outcome};
 use p2ppool_remote::testing::Sshd;
 use p2ppool_store::{NodeFilter, Page, StoreError, TaskFilter};
@@ -112,6 +113,13 @@ async fn live(world: &World, pool: &Pool, hosts: usize) {
     right(&done(world, pool, Action::GatherUsage).await, Outcome::Ok);
     let known = world.context.store.pool_hosts(pool.id).await.unwrap();
     assert!(known.iter().all(|host| host.known.node_memory.is_some_and(|bytes| bytes > 1 << 20)));
+    let used = world.context.store.top_usage(pool.id, UsageMetric::NodeMemory, 1000).await.unwrap();
+    assert_eq!(used.len(), hosts);
+    for sample in used.iter().map(|sample| &sample.usage) {
+        assert!(sample.node_memory.is_some_and(|bytes| bytes > 1 << 20) && sample.disk_free.is_some(), "{sample:?}");
+        assert!(sample.node_cpu.is_some_and(|share| (0.0..64.0).contains(&share)), "{sample:?}");
+        assert!(sample.memory_used.is_some_and(|share| share > 0.0 && share < 1.0), "{sample:?}");
+    }
 
     right(&done(world, pool, Action::Suspend).await, Outcome::Ok);
     right(&done(world, pool, Action::Check).await, Outcome::Unchanged);

@@ -18,4 +18,5 @@ mod people;
 mod permissions;
 mod pools;
 mod rollouts;
+mod resources;
 mod tasks;
