@@ -2,6 +2,7 @@
 # make test    every test and check          make lint        formatting, clippy, shellcheck, web
 # make build   dist/p2ppool and dist/p2pnode  make test-long   the tests that take minutes
 # make bench   speed beside other tools       make clean       deletes everything that was built
+# make geoip   fetches DB-IP City Lite (optional) for the manager of this user
 # make setup   installs what is missing from the distribution (Debian, Ubuntu)
 
 SHELL := /bin/sh
@@ -30,7 +31,7 @@ SCRIPTS := $(shell find crates $(wildcard packaging) -name '*.sh')
 PART := $(MAKE) --no-print-directory
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 
-.PHONY: help run build test lint test-long bench clean setup web node manager debug \
+.PHONY: help run build test lint test-long bench clean setup geoip web node manager debug \
 	test-rust test-kill test-scripts test-web test-e2e
 
 help:
@@ -84,6 +85,10 @@ debug: node web
 run: debug
 	$(call say,Starting the demo: 12 nodes on this machine; Ctrl-C ends it)
 	@exec '$(TARGET)/debug/p2ppool' demo $(DEMO)
+
+# GEOIP: arguments of `p2ppool geoip install`, such as --data DIR. Nothing depends on it.
+geoip: debug
+	@'$(TARGET)/debug/p2ppool' geoip install $(GEOIP) || echo 'Nothing was installed; the manager works without it.'
 
 # ---------------------------------------------------------------- testing
 

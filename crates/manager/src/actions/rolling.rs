@@ -120,7 +120,7 @@ impl<'a> Roll<'a> {
         let hosts: HashSet<HostId> = self.rollout.batches[batch].hosts.iter().copied().collect();
         let text = format!("{}: upgrading {} hosts", self.name_of(batch), hosts.len());
         self.run.recorder.say(text).await;
-        let work = Converge { aim: Aim::Running(prepared), measure: false };
+        let work = Converge { aim: Aim::Running(prepared), meter: None };
         self.work(&self.target_pool(), &hosts, work).await?;
         Ok(Fact::Deployed)
     }
@@ -204,7 +204,7 @@ impl<'a> Roll<'a> {
         let prepared = Arc::new(Prepared::of_release(context, &self.pool, &before).await?);
         let hosts: HashSet<HostId> = self.rollout.undo.keys().copied().collect();
         let pool = Pool { settings: before.settings.clone(), ..self.pool.clone() };
-        let work = Back(Converge { aim: Aim::Running(Arc::clone(&prepared)), measure: false });
+        let work = Back(Converge { aim: Aim::Running(Arc::clone(&prepared)), meter: None });
         self.work(&pool, &hosts, work).await?;
 
         let now = context.store.pool(self.pool.id).await?;
@@ -242,7 +242,7 @@ impl<'a> Roll<'a> {
         self.run.recorder.say("every gate was passed").await;
         let pool = self.target_pool();
         // hosts that left the list
-        let work = Converge { aim: Aim::Running(Arc::clone(&prepared)), measure: false };
+        let work = Converge { aim: Aim::Running(Arc::clone(&prepared)), meter: None };
         Fleet::of(self.run, &pool).await?.work(self.run, work).await;
         if self.run.stop.is_requested() {
             return Err(ActionError::Cut);

@@ -15,10 +15,8 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::http::body::HOST_LIST_MAX;
 use crate::http::caller::SESSION_COOKIE;
-use crate::http::handlers::{
-    accounts, actions, bundles, connect, events, exports, files, geo, grants, hosts, keys, meta, nodes, permissions, pools,
-    resources, rollouts, snapshots, tasks, users,
-};
+use crate::http::handlers::{accounts, actions, bundles, connect, events, exports, files, grants, hosts, keys, meta, nodes, permissions, pools, rollouts, snapshots, tasks, users};
+use crate::http::handlers::{geo, resources};
 
 /// Where the API lives.
 pub const PREFIX: &str = "/api/v1";

@@ -17,6 +17,6 @@ mod nodes;
 mod people;
 mod permissions;
 mod pools;
-mod rollouts;
 mod resources;
+mod rollouts;
 mod tasks;

@@ -39,8 +39,8 @@ async fn a_pool_tells_what_its_hosts_use_over_time_and_which_use_most() {
     assert_eq!((&top[0]["address"], &top[0]["node_memory"]), (&json!("large"), &json!(2000)));
     assert_eq!(app.get("pools/x/resources/top?by=load").await.expect(200).json(), json!([]));
 
-    send(app.anonymous(Method::GET, "pools/y/resources")).await.problem(404);
-    send(app.anonymous(Method::GET, "pools/y/resources/top")).await.problem(404);
+    send(app.anonymous(Method::GET, "pools/y/resources")).await.problem(401);
+    send(app.anonymous(Method::GET, "pools/y/resources/top")).await.problem(401);
     app.get(&format!("pools/y/resources?host={}", hosts[0].id)).await.problem(404);
     for (query, field) in
         [("from=x", "from"), ("buckets=0", "buckets"), ("from=2026-05-02T00:00:00Z&to=2026-05-01T00:00:00Z", "from")]
