@@ -127,6 +127,14 @@ pub const RULES: &[Rule] = &[
     rule("GET", "/pools/{pool}/map", Pool(See)),
     rule("GET", "/pools/{pool}/snapshots", Pool(See)),
     rule("GET", "/pools/{pool}/stats.csv", Pool(See)),
+    rule("GET", "/pools/{pool}/resources", Pool(See)),
+    rule("GET", "/pools/{pool}/resources/top", Pool(See)),
+    // where addresses are
+    rule("GET", "/geo", Account),
+    rule("PUT", "/geo", Needs::Role(SuperAdministrator)),
+    rule("GET", "/geo/lookup", Account),
+    rule("GET", "/geo/overrides", Needs::Role(SuperAdministrator)),
+    rule("PUT", "/geo/overrides", Needs::Role(SuperAdministrator)),
     // software and files
     rule("GET", "/bundles", Account),
     rule("POST", "/bundles", Needs::Role(Publisher)),

@@ -1,13 +1,11 @@
 //! Geolocation: sources, settings, looking an address up.
 
-use p2ppool_model::role::Role;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::geo::GeoSettings;
 use crate::http::State;
 use crate::http::body::{Json, Query, Text};
-use crate::http::caller::Caller;
 use crate::http::error::ErrorAnswer;
 use crate::service::Error;
 use crate::service::geo::{self, GeoAnswer, GeoState};
@@ -19,56 +17,37 @@ pub(crate) struct LookupQuery {
     ip: String,
 }
 
-fn super_administrator(caller: &Caller, what: &'static str) -> Result<(), Error> {
-    let needs = Role::SuperAdministrator;
-    let may = caller.person(what)?.is_at_least(needs);
-    may.then_some(()).ok_or(Error::Forbidden { what, needs, or_owner: false })
-}
-
 /// Which files places come from, how old they are, and whom to thank.
 #[utoipa::path(get, path = "/geo", tag = "geo",
     responses((status = 200, body = GeoState), (status = 401, body = ErrorAnswer)))]
-pub(crate) async fn show(app: State, caller: Caller) -> Result<axum::Json<GeoState>, Error> {
-    caller.person("looking at the geolocation sources")?;
+pub(crate) async fn show(app: State) -> Result<axum::Json<GeoState>, Error> {
     Ok(axum::Json(geo::state(&app).await?))
 }
 
 /// Chooses the files.
 #[utoipa::path(put, path = "/geo", tag = "geo", request_body = GeoSettings,
     responses((status = 200, body = GeoState), (status = 403, body = ErrorAnswer), (status = 422, body = ErrorAnswer)))]
-pub(crate) async fn set(
-    app: State,
-    caller: Caller,
-    Json(settings): Json<GeoSettings>,
-) -> Result<axum::Json<GeoState>, Error> {
-    super_administrator(&caller, "changing the geolocation sources")?;
+pub(crate) async fn set(app: State, Json(settings): Json<GeoSettings>) -> Result<axum::Json<GeoState>, Error> {
     Ok(axum::Json(geo::set(&app, settings).await?))
 }
 
 /// Where an address is, and which source says so.
 #[utoipa::path(get, path = "/geo/lookup", tag = "geo", params(LookupQuery),
     responses((status = 200, body = GeoAnswer), (status = 401, body = ErrorAnswer), (status = 422, body = ErrorAnswer)))]
-pub(crate) async fn lookup(
-    app: State,
-    caller: Caller,
-    Query(query): Query<LookupQuery>,
-) -> Result<axum::Json<GeoAnswer>, Error> {
-    caller.person("looking an address up")?;
+pub(crate) async fn lookup(app: State, Query(query): Query<LookupQuery>) -> Result<axum::Json<GeoAnswer>, Error> {
     Ok(axum::Json(geo::lookup(&app, &query.ip).await?))
 }
 
 /// The text of geo-overrides.csv: one `cidr,lat,lon,city,country` a line.
 #[utoipa::path(get, path = "/geo/overrides", tag = "geo",
     responses((status = 200, body = String, content_type = "text/csv"), (status = 403, body = ErrorAnswer)))]
-pub(crate) async fn overrides(app: State, caller: Caller) -> Result<impl axum::response::IntoResponse, Error> {
-    super_administrator(&caller, "reading geo-overrides.csv")?;
+pub(crate) async fn overrides(app: State) -> Result<impl axum::response::IntoResponse, Error> {
     Ok(([(axum::http::header::CONTENT_TYPE, "text/csv; charset=utf-8")], geo::overrides(&app).await?))
 }
 
 /// Replaces geo-overrides.csv; wrong lines are named and nothing is changed.
 #[utoipa::path(put, path = "/geo/overrides", tag = "geo", request_body(content = String, content_type = "text/csv"),
     responses((status = 200, body = GeoState), (status = 403, body = ErrorAnswer), (status = 422, body = ErrorAnswer)))]
-pub(crate) async fn set_overrides(app: State, caller: Caller, Text(text): Text) -> Result<axum::Json<GeoState>, Error> {
-    super_administrator(&caller, "changing geo-overrides.csv")?;
+pub(crate) async fn set_overrides(app: State, Text(text): Text) -> Result<axum::Json<GeoState>, Error> {
     Ok(axum::Json(geo::set_overrides(&app, text).await?))
 }
