@@ -15,7 +15,10 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::http::body::HOST_LIST_MAX;
 use crate::http::caller::SESSION_COOKIE;
-use crate::http::handlers::{accounts, actions, bundles, connect, events, exports, files, grants, hosts, keys, meta, nodes, permissions, pools, rollouts, snapshots, tasks, users};
+use crate::http::handlers::{
+    accounts, actions, bundles, connect, events, exports, files, grants, hosts, keys, meta, nodes, permissions, pools,
+    rollouts, snapshots, tasks, users,
+};
 use crate::http::handlers::{geo, resources};
 
 /// Where the API lives.

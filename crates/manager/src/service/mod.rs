@@ -11,8 +11,8 @@ pub mod hosts;
 pub mod keys;
 pub mod nodes;
 pub mod pools;
-pub mod rollouts;
 pub mod resources;
+pub mod rollouts;
 pub mod tasks;
 pub mod users;
 
