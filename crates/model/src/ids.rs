@@ -50,3 +50,7 @@ id!(
     /// An API token.
     TokenId
 );
+id!(
+    /// What starts tasks by itself.
+    ScheduleId
+);

@@ -20,6 +20,7 @@ pub mod rolling;
 pub mod rollout;
 pub mod rollout_view;
 pub mod settling;
+pub mod schedule;
 pub mod snapshot;
 pub mod task;
 pub mod time;
@@ -27,7 +28,7 @@ pub mod usage;
 
 pub use action::Action;
 pub use bundle::Digest;
-pub use ids::{CrawlId, HostId, PoolId, TaskId, TokenId, UserId};
+pub use ids::{CrawlId, HostId, PoolId, ScheduleId, TaskId, TokenId, UserId};
 pub use outcome::{Cause, Outcome, Step};
 pub use pool::PoolName;
 pub use time::Time;

@@ -139,33 +139,11 @@ impl Store {
     /// Hosts that are not on the list are marked as leaving until somebody deletes them.
     /// [`StoreError::Conflict`] for more than [`HOSTS_MAX`] hosts.
     pub async fn set_hosts(&self, pool: PoolId, list: &[HostSpec]) -> Result<HostsSet> {
-        let mut seen = HashSet::with_capacity(list.len());
-        let specs: Vec<&HostSpec> = list.iter().filter(|spec| seen.insert(spec.key())).collect();
-        if specs.len() > HOSTS_MAX {
-            return Err(StoreError::conflict(format!("a pool has at most {HOSTS_MAX} hosts, not {}", specs.len())));
-        }
         let mut tx = self.db.begin().await?;
         lock_pool(&mut tx, pool).await?;
-        let before: Vec<(String, i64)> = on!(tx.conn(), conn => {
-            sqlx::query_as("SELECT address_key, ssh_port FROM hosts WHERE pool_id = $1")
-                .bind(pool.0)
-                .fetch_all(conn)
-                .await
-        })
-        .tried("read the host list")?;
-        let kept = before
-            .iter()
-            .filter(|(address, port)| u16::try_from(*port).is_ok_and(|port| seen.contains(&(address.clone(), port))))
-            .count() as u64;
-
-        execute!(tx.conn(), "UPDATE hosts SET leaving = $1 WHERE pool_id = $2", true, pool.0)
-            .tried("write the host list")?;
-        let numbered: Vec<(usize, &HostSpec)> = specs.iter().copied().enumerate().collect();
-        for chunk in numbered.chunks(CHUNK_ROWS) {
-            insert_hosts(&mut tx, pool, chunk).await?;
-        }
+        let set = set_hosts(&mut tx, pool, list).await?;
         tx.commit().await?;
-        Ok(HostsSet { added: specs.len() as u64 - kept, kept, leaving: before.len() as u64 - kept })
+        Ok(set)
     }
 
     /// The host with this id.
@@ -265,6 +243,34 @@ impl Store {
         };
         Ok(rows.into_iter().map(|row| (PoolId(row.0), counts(row))).collect())
     }
+}
+
+/// [`Store::set_hosts`] in a transaction that holds the pool's lock.
+pub(crate) async fn set_hosts(tx: &mut Tx, pool: PoolId, list: &[HostSpec]) -> Result<HostsSet> {
+    let mut seen = HashSet::with_capacity(list.len());
+    let specs: Vec<&HostSpec> = list.iter().filter(|spec| seen.insert(spec.key())).collect();
+    if specs.len() > HOSTS_MAX {
+        return Err(StoreError::conflict(format!("a pool has at most {HOSTS_MAX} hosts, not {}", specs.len())));
+    }
+    let before: Vec<(String, i64)> = on!(tx.conn(), conn => {
+        sqlx::query_as("SELECT address_key, ssh_port FROM hosts WHERE pool_id = $1")
+            .bind(pool.0)
+            .fetch_all(conn)
+            .await
+    })
+    .tried("read the host list")?;
+    let kept = before
+        .iter()
+        .filter(|(address, port)| u16::try_from(*port).is_ok_and(|port| seen.contains(&(address.clone(), port))))
+        .count() as u64;
+
+    execute!(tx.conn(), "UPDATE hosts SET leaving = $1 WHERE pool_id = $2", true, pool.0)
+        .tried("write the host list")?;
+    let numbered: Vec<(usize, &HostSpec)> = specs.iter().copied().enumerate().collect();
+    for chunk in numbered.chunks(CHUNK_ROWS) {
+        insert_hosts(tx, pool, chunk).await?;
+    }
+    Ok(HostsSet { added: specs.len() as u64 - kept, kept, leaving: before.len() as u64 - kept })
 }
 
 async fn insert_hosts(tx: &mut Tx, pool: PoolId, specs: &[(usize, &HostSpec)]) -> Result<()> {

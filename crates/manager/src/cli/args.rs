@@ -63,6 +63,9 @@ pub(super) enum Command {
     /// Tasks: list, show, watch, cancel, retry
     #[command(subcommand)]
     Task(TaskCommand),
+    /// Schedules: list, show, create, edit, delete, run, preview
+    #[command(subcommand)]
+    Schedule(super::schedule::ScheduleCommand),
     /// Nodes of the newest snapshot, or of a chosen one
     Nodes(NodesArgs),
     /// System statistics of the last crawls

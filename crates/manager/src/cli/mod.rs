@@ -16,6 +16,7 @@ mod node;
 mod output;
 mod pool;
 mod rolling;
+mod schedule;
 mod serve;
 mod task;
 mod user;
@@ -96,6 +97,7 @@ async fn client_command(command: Command, client: Client, output: Output) -> Res
         Command::Top { pool, by, limit } => node::top(&pool, by, limit, &client, output).await?,
         Command::Stats(stats) => node::stats(stats, &client, output).await?,
         Command::Openapi => output.value(&client.get_value("openapi.json").await?)?,
+        Command::Schedule(command) => return schedule::run(command, &client, output).await,
         Command::Task(command) => return task::run(command, &client, output).await,
         Command::Action(command) => return action::run(command, &client, output).await,
         Command::Backup(_) | Command::Restore(_) | Command::Secrets(_) | Command::Geoip(_) => {

@@ -17,7 +17,7 @@ pub mod queue;
 mod recorder;
 mod request;
 mod runner;
-mod schedule;
+pub mod schedule;
 mod stop;
 mod writer;
 
@@ -145,11 +145,6 @@ impl Engine {
             // another manager may be the one that ends it
             let _ = tokio::time::timeout(self.0.pace.look, ended.changed()).await;
         }
-    }
-
-    /// Schedules of a pool were changed: look at them again.
-    pub fn schedules_changed(&self) {
-        self.0.schedules.notify_one();
     }
 
     /// Ends a pool's local node and deletes what it has; for a pool that goes without a stop.

@@ -17,7 +17,7 @@ use crate::http::body::HOST_LIST_MAX;
 use crate::http::caller::SESSION_COOKIE;
 use crate::http::handlers::{
     accounts, actions, bundles, connect, events, exports, files, grants, hosts, keys, meta, nodes, permissions, pools,
-    rollouts, snapshots, tasks, users,
+    rollouts, schedules, snapshots, tasks, users,
 };
 use crate::http::handlers::{geo, resources};
 
@@ -94,6 +94,11 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(nodes::list))
         .routes(routes!(nodes::show))
         .routes(routes!(nodes::map))
+        .routes(routes!(schedules::list))
+        .routes(routes!(schedules::preview))
+        .routes(routes!(schedules::create))
+        .routes(routes!(schedules::show, schedules::edit, schedules::delete))
+        .routes(routes!(schedules::run))
         .routes(routes!(snapshots::list))
         .routes(routes!(files::list))
         .layer(super::answer_deadline());

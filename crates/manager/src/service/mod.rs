@@ -13,6 +13,7 @@ pub mod nodes;
 pub mod pools;
 pub mod resources;
 pub mod rollouts;
+pub mod schedules;
 pub mod tasks;
 pub mod users;
 

@@ -10,15 +10,16 @@ use p2ppool_model::role::Role;
 use p2ppool_model::snapshot::Snapshot;
 use p2ppool_model::task::Task;
 use p2ppool_model::{PoolId, PoolName, Time};
-use p2ppool_store::{HostCounts as Counted, SecretScope};
+use p2ppool_store::{HostCounts as Counted, NewPool, PoolChange, Sealed, SecretScope};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::accounts::{Right, Viewer};
 use crate::app::App;
+use crate::engine::schedule;
 use crate::http::body::parse_value;
-use crate::secrets;
+use crate::secrets::{self, KeepError};
 use crate::service::Error;
 
 /// A pool and how it is at the moment.
@@ -178,24 +179,24 @@ pub async fn create(app: &App, viewer: &Viewer, mut given: Map<String, Value>) -
     };
     let hosts = hosts_of(&hosts)?;
 
-    let now = Time::now();
-    let pool = app.store.create_pool(&name, &settings, Some(owner), now).await?;
-    if let Err(error) = fill(app, &pool, &settings, &hosts).await {
-        app.store.delete_pool(pool.id).await?;
-        return Err(error);
-    }
+    let now = app.store.now().await?;
+    let schedules = schedule::defaults(now);
+    let new =
+        NewPool { name: &name, settings: &settings, owner: Some(owner), hosts: &hosts, schedules: &schedules, now };
+    let id = app.store.register_pool(&new, |id| sealed_secret(app, id, settings.network_secret.as_deref())).await?;
+    let pool = app.store.pool(id).await?;
+    crate::folders::private_folder(&app.folders.public(&pool.name)).map_err(Error::internal)?;
+    app.engine.schedules_changed();
     app.events.publish(Some(pool.name.as_str()), Change::Pool);
     summary(app, viewer, pool).await
 }
 
-async fn fill(app: &App, pool: &Pool, settings: &PoolSettings, hosts: &[HostSpec]) -> Result<(), Error> {
-    if let Some(secret) = &settings.network_secret {
-        app.secrets.put(&app.store, SecretScope::Pool(pool.id), secrets::NETWORK_SECRET, secret.as_bytes()).await?;
-    }
-    if !hosts.is_empty() {
-        app.store.set_hosts(pool.id, hosts).await?;
-    }
-    crate::folders::private_folder(&app.folders.public(&pool.name)).map_err(Error::internal)
+/// The network secret, sealed for its place; none: it is to be forgotten.
+fn sealed_secret(app: &App, pool: PoolId, secret: Option<&str>) -> Result<Vec<Sealed>, KeepError> {
+    let name = secrets::NETWORK_SECRET;
+    let place = format!("{}/{name}", SecretScope::Pool(pool));
+    let ciphertext = secret.map(|secret| app.secrets.seal(&place, secret.as_bytes())).transpose()?;
+    Ok(vec![Sealed { name, ciphertext }])
 }
 
 fn text_field(given: &mut Map<String, Value>, field: &'static str) -> Result<Option<String>, Error> {
@@ -225,19 +226,26 @@ pub async fn edit(app: &App, viewer: &Viewer, pool: Pool, given: Map<String, Val
 
 /// Checks and stores changed settings. Returns whether they reach hosts only by an upgrade.
 pub async fn change_settings(app: &App, pool: &Pool, given: Map<String, Value>) -> Result<bool, Error> {
-    let gives_secret = given.contains_key("network_secret");
-    let settings = changed(pool, given)?;
-    let needs_upgrade = pool.package.is_some() && (gives_secret || reaches_hosts(&pool.settings, &settings));
-    app.store.set_pool_settings(pool.id, &settings).await?;
-    if gives_secret {
-        let scope = SecretScope::Pool(pool.id);
-        match &settings.network_secret {
-            Some(secret) => app.secrets.put(&app.store, scope, secrets::NETWORK_SECRET, secret.as_bytes()).await?,
-            None => app.store.delete_secret(scope, secrets::NETWORK_SECRET).await?,
-        }
-    }
+    change(app, pool, Some(given), None).await
+}
+
+/// Checks and stores changed settings and a new host list, both or nothing. Returns whether the settings
+/// reach hosts only by an upgrade.
+pub async fn change(
+    app: &App,
+    pool: &Pool,
+    given: Option<Map<String, Value>>,
+    hosts: Option<&[HostSpec]>,
+) -> Result<bool, Error> {
+    let gives_secret = given.as_ref().is_some_and(|given| given.contains_key("network_secret"));
+    let settings = given.map(|given| changed(pool, given)).transpose()?;
+    let reaches_hosts = settings.as_ref().is_some_and(|settings| reaches_hosts(&pool.settings, settings));
+    let secret = settings.as_ref().and_then(|settings| settings.network_secret.as_deref());
+    let secrets = if gives_secret { sealed_secret(app, pool.id, secret)? } else { Vec::new() };
+    let change = PoolChange { settings: settings.as_ref(), secrets, hosts };
+    app.store.change_pool(pool.id, &change, Time::now()).await?;
     app.events.publish(Some(pool.name.as_str()), Change::Pool);
-    Ok(needs_upgrade)
+    Ok(pool.package.is_some() && (gives_secret || reaches_hosts))
 }
 
 /// The settings after the change, when they are right and may still be changed.

@@ -15,7 +15,7 @@ use crate::accounts::{Right, Viewer};
 use crate::actions::params::UpgradeTaskParams;
 use crate::app::App;
 use crate::engine::{Ask, AskError};
-use crate::service::{Error, hosts, pools};
+use crate::service::{Error, pools};
 
 /// The task, when this viewer may see its pool. Tasks outlive their pool (a stop ends by deleting it):
 /// [`right_on`] tells who still sees what became of them.
@@ -94,17 +94,17 @@ pub async fn upgrade(app: &App, viewer: &Viewer, mut pool: Pool, mut params: Upg
     if let Some(digest) = &params.bundle {
         check_bundle(app, &pool, digest.as_str()).await?;
     }
-    if let Some(text) = &params.hosts {
-        pools::hosts_of(text)?;
-    }
-    if let Some(rolling) = &params.rolling {
-        check_rolling(&pool, rolling, params.settings.as_ref())?;
-    } else if let Some(settings) = params.settings.take() {
-        pools::change_settings(app, &pool, settings).await?;
+    let hosts = params.hosts.as_deref().map(pools::hosts_of).transpose()?;
+    let settings = match &params.rolling {
+        Some(rolling) => {
+            check_rolling(&pool, rolling, params.settings.as_ref())?;
+            None
+        }
+        None => params.settings.take(),
+    };
+    if settings.is_some() || hosts.is_some() {
+        pools::change(app, &pool, settings, hosts.as_deref()).await?;
         pool = app.store.pool(pool.id).await?;
-    }
-    if let Some(text) = &params.hosts {
-        hosts::replace(app, &pool, text).await?;
     }
     let UpgradeParams { bundle, settings, rolling, .. } = params;
     request(app, viewer, pool, Action::Upgrade, UpgradeTaskParams { bundle, rolling, settings }).await

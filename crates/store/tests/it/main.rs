@@ -7,6 +7,7 @@ mod opening;
 mod people;
 mod pools;
 mod rollouts;
+mod schedules;
 mod snapshots;
 mod surviving;
 mod task_runs;

@@ -1,13 +1,13 @@
-//! Tasks: the line, claims, what a running one writes, schedules.
+//! Tasks: the line, claims, what a running one writes.
 
 use std::time::Duration;
 
 use futures::future::join_all;
 use p2ppool_model::task::{Counts, EndRequest, OUTPUT_MAX, TaskHost, TaskState};
-use p2ppool_model::{Action, Cause, HostId, Outcome, PoolId, Step, TaskId, Time};
+use p2ppool_model::{Action, Cause, HostId, Outcome, PoolId, Step, TaskId};
 use p2ppool_store::{
-    Admission, Admitted, Claimed, HostWrite, InLine, LastStep, NewTask, NewTaskHost, Page, Schedule, Starts,
-    StepResult, StepWrite, Store, StoreError, TaskBatch, TaskFilter, TaskHostFilter, TaskProgress, testing,
+    Admission, Admitted, Claimed, HostWrite, InLine, LastStep, NewTask, NewTaskHost, Page, Starts, StepResult,
+    StepWrite, Store, StoreError, TaskBatch, TaskFilter, TaskHostFilter, TaskProgress, testing,
 };
 
 use crate::builders::{NOW, pool};
@@ -19,7 +19,6 @@ crate::stories! {
     thousands_of_hosts_of_a_task_are_written_in_parts
     hosts_of_a_task_are_filtered
     old_tasks_are_pruned_by_pool
-    a_due_schedule_is_advanced_once
 }
 
 const LEASE: Duration = Duration::from_secs(60);
@@ -311,40 +310,6 @@ async fn old_tasks_are_pruned_by_pool(store: Store) {
     assert_eq!(listed(TaskFilter { pool: Some(one), states, ..TaskFilter::default() }).await, [waiting.0]);
     assert_eq!(store.all_task_hosts(TaskId(1)).await.unwrap(), []);
     assert_eq!(store.open_tasks(Some(two)).await.unwrap(), []);
-}
-
-async fn a_due_schedule_is_advanced_once(store: Store) {
-    let pool = pool(&store, "demo").await.id;
-    let schedule = |action, next_at| Schedule {
-        pool,
-        action,
-        cron: "*/30 * * * *".into(),
-        enabled: true,
-        next_at,
-        last_at: None,
-        last_task: None,
-    };
-    let far = Time::now().plus(Duration::from_secs(86_400));
-    let due = schedule(Action::Crawl, NOW);
-    store.add_schedule(&due).await.unwrap();
-    store.add_schedule(&schedule(Action::Crawl, far)).await.unwrap();
-    store.set_schedule(&schedule(Action::Check, far)).await.unwrap();
-    store.set_schedule(&Schedule { enabled: false, ..schedule(Action::GatherUsage, NOW) }).await.unwrap();
-    let (now, found, next) = store.due_schedules().await.unwrap();
-    assert_eq!((found.as_slice(), next), ([due.clone()].as_slice(), Some(far)));
-    assert!(now > NOW);
-
-    let tomorrow = far.plus(Duration::from_secs(1));
-    let won = join_all((0..4).map(|_| store.advance_schedule(&due, tomorrow))).await;
-    assert_eq!(won.into_iter().filter(|won| *won.as_ref().unwrap()).count(), 1);
-    store.note_scheduled(&due, TaskId(9)).await.unwrap();
-    let stored = store.schedules(Some(pool)).await.unwrap();
-    assert_eq!(stored.len(), 3);
-    let crawl = stored.iter().find(|schedule| schedule.action == Action::Crawl).unwrap();
-    assert_eq!((crawl.next_at, crawl.last_at, crawl.last_task), (tomorrow, Some(NOW), Some(TaskId(9))));
-    assert_eq!(store.schedules(None).await.unwrap(), stored);
-    store.delete_pool(pool).await.unwrap();
-    assert_eq!(store.schedules(None).await.unwrap(), []);
 }
 
 /// Several managers on one database ask for tasks and look for tasks to run at the same time: each

@@ -19,4 +19,5 @@ mod permissions;
 mod pools;
 mod resources;
 mod rollouts;
+mod schedules;
 mod tasks;
