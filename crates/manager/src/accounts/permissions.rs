@@ -120,6 +120,14 @@ pub const RULES: &[Rule] = &[
     rule("GET", "/tasks/{id}/rollout", Task(See)),
     rule("POST", "/tasks/{id}/continue", Task(Manage)),
     rule("GET", "/events", Listed),
+    // what starts by itself
+    rule("GET", "/schedules", Listed),
+    rule("GET", "/schedules/preview", Account),
+    rule("POST", "/pools/{pool}/schedules", Pool(Manage)),
+    rule("GET", "/schedules/{id}", Needs::Thing(See)),
+    rule("PATCH", "/schedules/{id}", Needs::Thing(Manage)),
+    rule("DELETE", "/schedules/{id}", Needs::Thing(Manage)),
+    rule("POST", "/schedules/{id}/run", Needs::Thing(Manage)),
     // what crawls saw
     rule("GET", "/pools/{pool}/nodes", Pool(See)),
     rule("GET", "/pools/{pool}/nodes.csv", Pool(See)),

@@ -127,7 +127,7 @@ async fn only_those_who_may_change_a_pool_change_its_schedules() {
     let hidden = schedules(&app, "hidden").await[0]["id"].clone();
     assert_eq!(send(app.anonymous(Method::GET, "schedules")).await.expect(200).json().as_array().unwrap().len(), 3);
     send(app.anonymous(Method::GET, &format!("schedules/{id}"))).await.expect(200);
-    send(app.anonymous(Method::GET, &format!("schedules/{hidden}"))).await.expect(401);
+    send(app.anonymous(Method::GET, &format!("schedules/{hidden}"))).await.expect(404);
     for (method, path) in [
         (Method::POST, "pools/x/schedules".to_owned()),
         (Method::PATCH, format!("schedules/{id}")),
