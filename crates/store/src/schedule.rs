@@ -382,11 +382,6 @@ impl Store {
         .tried("look for the task of a schedule")?;
         Ok(id.map(TaskId))
     }
-
-    /// The database's clock, the one that all managers share.
-    pub async fn now(&self) -> Result<Time> {
-        self.db.begin_read().await?.now().await
-    }
 }
 
 /// Inserts a schedule in a transaction that makes more than that.
