@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::path::Path;
 
+use p2ppool_model::schedule::When;
 use p2ppool_model::snapshot::NodeStatus;
 use p2ppool_model::task::TaskState;
 use p2ppool_model::{CrawlId, HostId, PoolId, TaskId, Time, UserId};
@@ -98,7 +99,8 @@ async fn pools(store: &Store) {
     assert_eq!(hosts[1].spec.labels["site"], "lyon");
     assert_eq!(store.host_key("10.0.0.1", 22).await.unwrap().unwrap().fingerprint, "SHA256:x");
     let schedules = store.schedules(Some(pool.id)).await.unwrap();
-    assert!(schedules.iter().any(|schedule| schedule.cron == "*/30 * * * *"), "{schedules:?}");
+    let half_hourly = When::Cron("*/30 * * * *".to_owned());
+    assert!(schedules.iter().any(|schedule| schedule.plan.when == half_hourly), "{schedules:?}");
 }
 
 async fn history(store: &Store) {
