@@ -18,6 +18,7 @@ use crate::engine::{Engine, Pace};
 use crate::events::Events;
 use crate::folders::Folders;
 use crate::geo::Geo;
+use crate::runtimes::Runtimes;
 use crate::secrets::Secrets;
 use crate::{http, service};
 
@@ -39,6 +40,8 @@ pub struct App {
     pub bundles: Bundles,
     /// Places nodes on the map.
     pub geo: Geo,
+    /// What hosts may need beside it.
+    pub runtimes: Runtimes,
     /// Runs tasks.
     pub engine: Engine,
     /// Hashes passwords.
@@ -77,6 +80,7 @@ impl App {
         let bundles = Bundles::new(folders.clone(), store.clone(), source);
         let context = Context::new(store.clone(), events.clone(), folders.clone(), secrets.clone(), bundles.clone());
         let geo = context.geo.clone();
+        let runtimes = context.runtimes.clone();
         let engine = Engine::start(context, Pace::default()).await?;
         let app = Arc::new(Self {
             store,
@@ -85,6 +89,7 @@ impl App {
             secrets,
             bundles,
             geo,
+            runtimes,
             engine,
             passwords: Passwords::default(),
             throttle: Throttle::default(),

@@ -15,5 +15,6 @@ pub mod folders;
 pub mod geo;
 pub mod http;
 pub mod local_node;
+pub mod runtimes;
 pub mod secrets;
 pub mod service;

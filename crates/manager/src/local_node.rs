@@ -41,7 +41,9 @@ pub(crate) fn ports_setting(pool: &Pool) -> String {
 /// Where a pool's local node is or would be. Its ports are chosen once and kept.
 pub(crate) async fn place(context: &Context, pool: &Pool, hosts: &[HostSpec]) -> Result<LocalNode, ActionError> {
     let address = if hosts.iter().all(is_loopback) { Ipv4Addr::LOCALHOST.to_string() } else { own_address() };
-    let host = HostSpec { address, ..HostSpec::default() };
+    // never equal to one on the list, which may be this very machine
+    let labels = [("role".to_owned(), "local node".to_owned())].into();
+    let host = HostSpec { address, labels, ..HostSpec::default() };
     let name = ports_setting(pool);
     let kept: Option<Ports> = context.store.setting(&name).await?;
     let same_transports = |ports: &Ports| {
@@ -93,7 +95,12 @@ pub(crate) async fn bring(run: &Run, prepared: &Prepared, up: bool) -> LocalStat
         let digest = prepared.package.digest.clone();
         let goal = if up { Goal::Running(digest) } else { Goal::Installed(digest) };
         let files = prepared.host_files(&prepared.local().host);
-        let step = LocalStep { goal: &goal, package: Some(&prepared.package), files: &files };
+        let step = LocalStep {
+            goal: &goal,
+            package: Some(&prepared.package),
+            runtime: prepared.runtime.as_ref(),
+            files: &files,
+        };
         visit(context, &prepared.pool, step).await.map_err(|error| error.to_string())
     };
     match tokio::time::timeout(DEADLINE, attempt).await {
@@ -123,7 +130,7 @@ async fn settle(context: &Context, pool: &Pool, goal: &Goal) {
     if !context.folders.private(&pool.name).join("local").exists() {
         return;
     }
-    let step = LocalStep { goal, package: None, files: &[] };
+    let step = LocalStep { goal, package: None, runtime: None, files: &[] };
     match tokio::time::timeout(DEADLINE, visit(context, pool, step)).await {
         Ok(Ok(_)) => {}
         Ok(Err(error)) => tracing::warn!(pool = %pool.name, %error, "end the local node"),

@@ -5,10 +5,93 @@
 //! (SHA-256 of the peer id; libp2p Kademlia specification, "Distance"). "True" is taken over the
 //! nodes that answered in the same snapshot.
 
+//!
+//! Ring (Brunet): four flags per node: its right neighbour's left is the node itself, its left's right,
+//! its second left's second right and its second right's second left. A node's consistency is the share
+//! of flags that hold, the system's the mean over all nodes that were seen. So a lone node scores 0, a
+//! node that others name in vain 0 (source: the original crawler).
+
 use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Closest peers that a node must know.
 pub const K_CLOSEST: usize = 4;
+
+/// A side of a node on a ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RingSide {
+    /// Towards larger addresses.
+    Left,
+    /// Towards smaller addresses.
+    Right,
+    /// The one after the left.
+    Left2,
+    /// The one after the right.
+    Right2,
+}
+
+impl RingSide {
+    /// Every side.
+    pub const ALL: [RingSide; 4] = [Self::Left, Self::Right, Self::Left2, Self::Right2];
+
+    /// The side on which a neighbour on this side has the node itself.
+    pub fn opposite(self) -> Self {
+        match self {
+            Self::Left => Self::Right,
+            Self::Right => Self::Left,
+            Self::Left2 => Self::Right2,
+            Self::Right2 => Self::Left2,
+        }
+    }
+}
+
+/// Whom a node of a ring names as its neighbours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RingNeighbours<'a> {
+    /// Left.
+    pub left: Option<&'a str>,
+    /// Right.
+    pub right: Option<&'a str>,
+    /// After the left.
+    pub left2: Option<&'a str>,
+    /// After the right.
+    pub right2: Option<&'a str>,
+}
+
+impl<'a> RingNeighbours<'a> {
+    /// The neighbour on a side.
+    pub fn at(&self, side: RingSide) -> Option<&'a str> {
+        match side {
+            RingSide::Left => self.left,
+            RingSide::Right => self.right,
+            RingSide::Left2 => self.left2,
+            RingSide::Right2 => self.right2,
+        }
+    }
+}
+
+/// The sides on which `node` and its neighbour don't name each other. `table` tells whom a node that
+/// was seen names.
+pub fn ring_disagreements<'a>(
+    node: &str,
+    neighbours: &RingNeighbours<'a>,
+    table: impl Fn(&str) -> Option<RingNeighbours<'a>>,
+) -> Vec<RingSide> {
+    let agrees = |side: RingSide| {
+        let other = neighbours.at(side).and_then(&table);
+        other.is_some_and(|other| other.at(side.opposite()) == Some(node))
+    };
+    RingSide::ALL.into_iter().filter(|side| !agrees(*side)).collect()
+}
+
+/// A node's consistency from the sides on which it disagrees.
+pub fn ring_share(disagreements: &[RingSide]) -> f64 {
+    let sides = RingSide::ALL.len();
+    (sides - disagreements.len().min(sides)) as f64 / sides as f64
+}
 
 /// A 256-bit Kademlia key, big-endian.
 pub type Key = [u8; 32];
@@ -111,6 +194,56 @@ mod tests {
     fn strangers_in_a_table_do_not_help() {
         let nodes = [(key(1), HashSet::from([key(9)])), (key(2), HashSet::from([key(1)]))];
         assert_eq!(kademlia(&nodes), [0.0, 1.0]);
+    }
+
+    /// Rings in which everybody is right: `named(i)` are the neighbours of node i.
+    fn ring(names: &[String], index: usize) -> RingNeighbours<'_> {
+        let n = names.len();
+        let at = |step: usize| (n > 1).then(|| names[(index + step) % n].as_str());
+        RingNeighbours { left: at(1), right: at(n - 1), left2: at(2 % n), right2: at((2 * n - 2) % n) }
+    }
+
+    fn shares<'a>(names: &'a [String], told: &[RingNeighbours<'a>]) -> Vec<f64> {
+        let table = |name: &str| names.iter().position(|known| known == name).map(|index| told[index]);
+        let indices = 0..names.len();
+        indices.map(|index| ring_share(&ring_disagreements(&names[index], &told[index], table))).collect()
+    }
+
+    fn names(count: usize) -> Vec<String> {
+        (0..count).map(|index| format!("n{index}")).collect()
+    }
+
+    #[test]
+    fn a_whole_ring_is_consistent_and_a_lone_node_is_not() {
+        for count in [3, 4, 5, 12] {
+            let names = names(count);
+            let told: Vec<_> = (0..count).map(|index| ring(&names, index)).collect();
+            assert!(shares(&names, &told).iter().all(|share| *share == 1.0), "{count}");
+        }
+        assert_eq!(shares(&names(1), &[RingNeighbours::default()]), [0.0]);
+        let two = names(2);
+        let all = |other| RingNeighbours { left: other, right: other, left2: other, right2: other };
+        assert_eq!(shares(&two, &[all(Some("n1")), all(Some("n0"))]), [1.0, 1.0]);
+    }
+
+    #[test]
+    fn a_killed_node_costs_what_the_original_measured() {
+        let names = names(12);
+        let mut told: Vec<_> = (0..12).map(|index| ring(&names, index)).collect();
+        told[5] = RingNeighbours::default();
+        let shares = shares(&names, &told);
+        assert!((shares.iter().sum::<f64>() / 12.0 - 0.8333).abs() < 0.0001, "{shares:?}");
+        assert_eq!((shares[5], shares[4], shares[3]), (0.0, 0.75, 0.75));
+    }
+
+    #[test]
+    fn it_is_said_on_which_side_they_disagree() {
+        let names = names(5);
+        let mut told: Vec<_> = (0..5).map(|index| ring(&names, index)).collect();
+        told[1].right = Some("n4");
+        let table = |name: &str| names.iter().position(|known| known == name).map(|index| told[index]);
+        assert_eq!(ring_disagreements("n0", &told[0], table), [RingSide::Left]);
+        assert_eq!(ring_disagreements("n1", &told[1], table), [RingSide::Right]);
     }
 
     proptest! {

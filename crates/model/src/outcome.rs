@@ -191,6 +191,8 @@ pub enum Cause {
     WrongPackage,
     /// Nothing is installed there.
     NotInstalled,
+    /// What runs the node's program is missing there, or can't run there.
+    NoRuntime,
     /// Another step holds the host's lock.
     Busy,
     /// The task was cancelled or preempted.
@@ -201,7 +203,7 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause.
-    pub const ALL: [Cause; 25] = [
+    pub const ALL: [Cause; 26] = [
         Self::NameNotFound,
         Self::ConnectionRefused,
         Self::ConnectTimeout,
@@ -224,6 +226,7 @@ impl Cause {
         Self::StopFailed,
         Self::WrongPackage,
         Self::NotInstalled,
+        Self::NoRuntime,
         Self::Busy,
         Self::Cancelled,
         Self::Other,
@@ -254,6 +257,7 @@ impl Cause {
             Self::StopFailed => "stop_failed",
             Self::WrongPackage => "wrong_package",
             Self::NotInstalled => "not_installed",
+            Self::NoRuntime => "no_runtime",
             Self::Busy => "busy",
             Self::Cancelled => "cancelled",
             Self::Other => "other",
@@ -297,6 +301,7 @@ impl Cause {
             Self::StopFailed => "Look at the process on the host; it may hang in the kernel.",
             Self::WrongPackage => "Run a check to repair it.",
             Self::NotInstalled => "Run install or check.",
+            Self::NoRuntime => "Install Mono on the host, or choose the bundled runtime for the pool.",
             Self::Busy => "Another step is under way on the host; retry in a minute.",
             Self::Cancelled => "Retry the hosts that were not done.",
             Self::Other => "Read the remote output.",

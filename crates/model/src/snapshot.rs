@@ -145,6 +145,32 @@ pub struct BrunetDetails {
     pub wedges: Option<u32>,
     /// Name of the subring (private overlay within the overlay) that it is in.
     pub subring: Option<String>,
+    /// It has the Information service. Of one without, only the neighbours are known.
+    pub information: bool,
+    /// Where it is in the Vivaldi space.
+    pub coordinates: Option<Coordinates>,
+    /// Sides on which its neighbour does not name it back, see [`crate::consistency::RingSide`].
+    pub disagrees: Vec<crate::consistency::RingSide>,
+}
+
+/// A place in the Vivaldi space: distances in it are estimated round-trip times, milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Coordinates {
+    /// First coordinate of the plane.
+    pub x: f64,
+    /// Second coordinate of the plane.
+    pub y: f64,
+    /// Distance from the plane to the node: its own access link.
+    pub height: f64,
+    /// Estimated relative error, 1 at the beginning.
+    pub error: f64,
+}
+
+impl Coordinates {
+    /// All numbers are some.
+    pub fn is_finite(&self) -> bool {
+        [self.x, self.y, self.height, self.error].iter().all(|number| number.is_finite())
+    }
 }
 
 impl Node {
@@ -217,7 +243,8 @@ pub struct Totals {
     pub ask_failed: u64,
     /// No address that may be dialled.
     pub not_dialled: u64,
-    /// Mean over the answering nodes; unknown when there is none.
+    /// Mean over the nodes of which it is known: those that answered, and on a ring those that others
+    /// name in vain, too. Unknown when there is none.
     pub consistency: Option<f64>,
     /// Connections, summed over the nodes that tell.
     pub connections: Option<u64>,
@@ -247,7 +274,7 @@ impl Totals {
         let sum =
             |field: fn(&Node) -> Option<u32>| nodes.iter().filter_map(field).map(u64::from).reduce(u64::saturating_add);
         let of = |status: NodeStatus| nodes.iter().filter(|n| n.status == status).count() as u64;
-        let known: Vec<f64> = answering().filter_map(|n| n.consistency).collect();
+        let known: Vec<f64> = nodes.iter().filter_map(|n| n.consistency).collect();
         let answered = answering().count() as u64;
         let joined = before.map_or(0, |before| answering().filter(|n| !before.contains(&n.address)).count() as u64);
         let stayed = before.map_or(0, |before| answering().filter(|n| before.contains(&n.address)).count() as u64);

@@ -56,6 +56,7 @@ async fn real(nodes: usize, processes: usize, per_second: usize) -> Result<Value
         settings: PoolSettings { namespace: "bench".into(), private_addresses: true, ..PoolSettings::default() },
         operator: folder.path().join("operator.key"),
         dial_deadline: settings.dial_deadline,
+        local: None,
     })?;
     let seeds: Vec<String> = hosts[0].addresses.iter().take(3).cloned().collect();
     let there = hosts.iter().map(|host| host.addresses.len()).sum();

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
-use p2ppool_model::PoolName;
 use p2ppool_model::host::HostSpec;
 use p2ppool_model::pool::{OverlayKindName, PoolSettings, Ports};
+use p2ppool_model::{Digest, PoolName};
 
 use crate::bundle::BundleError;
-use crate::crawl::Probe;
+use crate::crawl::{CrawlSettings, Probe};
 
 /// One overlay software: how its bundle is recognised, its nodes are configured and asked.
 pub trait OverlayKind: Send + Sync {
@@ -34,6 +34,20 @@ pub trait OverlayKind: Send + Sync {
     /// Ready configs with which people join the pool.
     fn client_configs(&self, pool: &PoolView<'_>) -> Vec<ClientConfig>;
 
+    /// Where a crawl begins: transport addresses as the probe understands them.
+    fn seeds(&self, pool: &PoolView<'_>) -> Vec<String>;
+
+    /// The manager's own node is a part of the overlay like any other, and counts as one.
+    fn local_node_counts(&self) -> bool {
+        false
+    }
+
+    /// The bounds of a crawl.
+    fn crawl_settings(&self, settings: &PoolSettings) -> CrawlSettings {
+        let _ = settings;
+        CrawlSettings::default()
+    }
+
     /// What asks nodes during a crawl. Needs a tokio runtime to be entered.
     ///
     /// # Errors
@@ -54,6 +68,8 @@ pub struct PoolView<'a> {
     pub operators: &'a [String],
     /// Path of the program inside the bundle; `None`: the kind's built-in one.
     pub program: Option<&'a str>,
+    /// The runtime that hosts get beside the package, when the pool wants one.
+    pub runtime: Option<&'a Digest>,
     /// The manager's own node of this pool, once it has one.
     pub local: Option<&'a LocalNode>,
 }
@@ -123,6 +139,8 @@ pub struct ProbeSettings {
     pub operator: PathBuf,
     /// Longest time from the first dial to an established connection.
     pub dial_deadline: Duration,
+    /// The manager's own node of the pool, once it has one.
+    pub local: Option<LocalNode>,
 }
 
 /// An overlay kind that can't do what it was asked.
@@ -146,6 +164,6 @@ impl KindError {
 pub fn kind(name: OverlayKindName) -> Option<&'static dyn OverlayKind> {
     match name {
         OverlayKindName::Libp2p => Some(&crate::libp2p::Libp2p),
-        OverlayKindName::Brunet => None,
+        OverlayKindName::Brunet => Some(&crate::brunet::Brunet),
     }
 }

@@ -8,7 +8,8 @@
 #   sh host.sh detach INSTALL_PATH             the same with its logger, in the background; `start` uses it
 #
 # Below INSTALL_PATH: releases/DIGEST/, current, previous (text: a digest), shared/ (the working
-# folder of the node: identity, data, config/), logs/, run/, and the mark .p2ppool.
+# folder of the node: identity, data, config/), logs/, run/, and the mark .p2ppool. What several
+# releases may share lies in runtimes/DIGEST/: a release names the one it needs in its file `runtime`.
 # In run/, a process is known by "PID START BOOT": its id, its start time in clock ticks
 # (/proc/PID/stat) and the id of this boot; only a process that still matches is ever signalled.
 #
@@ -16,6 +17,7 @@
 # run/node        the node process; run/ready is equal to it once the node was ready
 # run/package     digest that the node was started from; run/stale: its files changed since
 # run/restarts    how often the supervisor restarted it; run/exit: how it ended last
+# run/warnings    what the release's `preflight` warned of before the last start, one a line
 # run/steps.lock, run/supervisor.lock   see lock()
 #
 # Answers are one line of JSON each; causes are the names of the manager's `Cause`.
@@ -464,9 +466,12 @@ run_node() {
   done
   if [ -n "$STOPPING" ] && alive "$CHILD_RECORD"; then
     kill -s "$SIGNAL" "$CHILD" 2>/dev/null
-    if ! gone "$CHILD_RECORD" $((STOP_WAIT / 2)); then
-      signal "$CHILD_RECORD" TERM
-      gone "$CHILD_RECORD" $((STOP_WAIT - STOP_WAIT / 2)) || signal_group "$CHILD_RECORD" KILL
+    # what wants another signal than TERM dies of TERM without a goodbye: it gets all the time instead
+    _half=$((STOP_WAIT / 2))
+    [ "$SIGNAL" = TERM ] || _half=$STOP_WAIT
+    if ! gone "$CHILD_RECORD" "$_half"; then
+      [ "$SIGNAL" != TERM ] || signal "$CHILD_RECORD" TERM
+      gone "$CHILD_RECORD" $((STOP_WAIT - _half)) || signal_group "$CHILD_RECORD" KILL
       gone "$CHILD_RECORD" 2
     fi
   fi
@@ -633,7 +638,7 @@ installed() { [ -e "$ROOT/.p2ppool" ] && [ -d "$ROOT/run" ]; }
 
 # clean_parts: deletes what cut uploads left. A part is named ….PID-START.part; mine: only this process's.
 clean_parts() {
-  for _part in "$ROOT"/releases/*.part "$ROOT"/run/*.part; do
+  for _part in "$ROOT"/releases/*.part "$ROOT"/runtimes/*.part "$ROOT"/run/*.part; do
     [ -e "$_part" ] || continue
     _owner=${_part%.part}
     _owner=${_owner##*.}
@@ -705,6 +710,11 @@ step_status() {
     is_digest "${_release##*/}" && _list=$_list,$D${_release##*/}$D
   done
   raw installed "[${_list#,}]"
+  _list=
+  for _runtime in "$ROOT"/runtimes/*; do
+    is_digest "${_runtime##*/}" && _list=$_list,$D${_runtime##*/}$D
+  done
+  [ -z "$_list" ] || raw runtimes "[${_list#,}]"
   is_digest "$CURRENT" || CURRENT=
   is_digest "$PREVIOUS" || PREVIOUS=
   is_digest "$RUNNING" || RUNNING=
@@ -730,6 +740,14 @@ step_status() {
     *) LINE= ;;
   esac
   raw node "$LINE"
+  if [ -s "$ROOT/run/warnings" ]; then
+    _list=
+    while IFS= read -r _line; do
+      quote "$_line"
+      _list=$_list,$Q
+    done <"$ROOT/run/warnings"
+    raw warnings "[${_list#,}]"
+  fi
   answer
 }
 
@@ -859,7 +877,11 @@ step_receive() {
   is_digest "$ARG_digest" || fail other "receive needs digest=<64 hex digits>"
   is_number "$ARG_size" && [ "$ARG_size" -gt 0 ] && [ "$ARG_size" -le "$PACKAGE_MAX" ] ||
     fail other "receive needs size=<bytes>, at most $PACKAGE_MAX"
-  _release=$ROOT/releases/$ARG_digest
+  case $ARG_into in
+    runtimes) _what="the runtime" _proof=mono ;;
+    *) ARG_into=releases _what="the package" _proof=run ;;
+  esac
+  _release=$ROOT/$ARG_into/$ARG_digest
   if [ -d "$_release" ] && installed; then
     clean_parts
     raw changed false
@@ -875,17 +897,17 @@ step_receive() {
   _kib=$(((ARG_size + ARG_unpacked) / 1024 + 64))
   # for less, trying costs no more than asking
   if [ "$_kib" -gt "$ASK_ABOVE_KIB" ] && free_kib && [ "$FREE_KIB" -lt "$_kib" ]; then
-    fail disk_full "receive the package into $ROOT: $_kib KiB are needed and $FREE_KIB KiB are free"
+    fail disk_full "receive $_what into $ROOT: $_kib KiB are needed and $FREE_KIB KiB are free"
   fi
   part_name
-  _part=$ROOT/releases/$ARG_digest.$PART
+  _part=$ROOT/$ARG_into/$ARG_digest.$PART
   layout "$_part/tree"
-  receive_file "the package" "$ARG_size" "$_part/tgz"
+  receive_file "$_what" "$ARG_size" "$_part/tgz"
   sum_of "$_part/tgz"
-  [ "$SUM" = "$ARG_digest" ] || fail digest_mismatch "the package should be $ARG_digest and what arrived is $SUM"
+  [ "$SUM" = "$ARG_digest" ] || fail digest_mismatch "$_what should be $ARG_digest and what arrived is $SUM"
   # -o: files belong to this user, whoever packed them
-  _error=$(tar -xzof "$_part/tgz" -C "$_part/tree" 2>&1) || fail_io "unpack the package in $ROOT" "$_error"
-  [ -f "$_part/tree/run" ] || fail other "the package holds no file named run"
+  _error=$(tar -xzof "$_part/tgz" -C "$_part/tree" 2>&1) || fail_io "unpack $_what in $ROOT" "$_error"
+  [ -f "$_part/tree/$_proof" ] || fail other "$_what holds no file named $_proof"
   check_arch "$_part/tree"
   take_lock
   if [ -d "$_release" ]; then
@@ -954,7 +976,20 @@ step_activate() {
       *) rm -rf "$_release" ;;
     esac
   done
+  trim_runtimes
   answer
+}
+
+# trim_runtimes: deletes those that no release names.
+trim_runtimes() {
+  for _runtime in "$ROOT"/runtimes/*; do
+    is_digest "${_runtime##*/}" || continue
+    for _release in "$ROOT"/releases/*; do
+      line_of "$_release/runtime"
+      [ "$LINE" != "${_runtime##*/}" ] || continue 2
+    done
+    rm -rf "$_runtime"
+  done
 }
 
 # ---------------------------------------------------------------- steps: the node's life
@@ -1040,6 +1075,9 @@ begin() {
   look
   _release=$ROOT/releases/$CURRENT
   [ -n "$CURRENT" ] && [ -f "$_release/run" ] || fail not_installed "no release is active in $ROOT"
+  # a release whose node takes longer says so; a request may say even more
+  line_of "$_release/ready_wait"
+  if is_number "$LINE" && [ "$LINE" -gt "$READY_WAIT" ]; then READY_WAIT=$LINE; fi
   if [ -n "$SUPERVISOR" ] && [ -n "$NODE" ] && [ "$RUNNING" = "$CURRENT" ] && [ ! -e "$ROOT/run/stale" ]; then
     [ "$WANTED" = run ] || put "$ROOT/run/wanted" run
     CHANGED=false
@@ -1052,6 +1090,7 @@ begin() {
   if [ -n "$SUPERVISOR$NODE" ]; then halt; fi
   check_arch "$_release"
   check_ports "$_release"
+  preflight "$_release"
   drop "$ROOT/run/node" "$ROOT/run/ready" "$ROOT/run/exit"
   # no supervisor is there to read them
   write "$ROOT/run/restarts" 0
@@ -1059,6 +1098,30 @@ begin() {
   launch "$_release/host.sh"
   CHANGED=true
   wait_ready
+}
+
+# preflight RELEASE: asks the release, if it can tell, what will keep its node from working here:
+# lines "fail CAUSE TEXT" and "warn TEXT".
+preflight() {
+  [ -f "$1/preflight" ] || return 0
+  _told=$(
+    RELEASE=$1 SHARED=$ROOT/shared LOGS=$ROOT/logs PACKAGE=${1##*/}
+    export RELEASE SHARED LOGS PACKAGE
+    cd "$SHARED" && exec sh "$RELEASE/preflight" </dev/null 2>&1
+  )
+  _told=$_told$NL
+  true >"$ROOT/run/warnings" || fail_io "write $ROOT/run/warnings" "failed"
+  while [ -n "$_told" ]; do
+    _line=${_told%%"$NL"*}
+    _told=${_told#*"$NL"}
+    case $_line in
+      "fail "*)
+        _line=${_line#fail }
+        fail "${_line%% *}" "${_line#* }"
+        ;;
+      "warn "*) printf "%s\n" "${_line#warn }" >>"$ROOT/run/warnings" ;;
+    esac
+  done
 }
 
 # launch SCRIPT: supervisor and logger, in a session of their own, holding nothing of this one.
@@ -1154,7 +1217,7 @@ step_remove() {
   halt
   for _try in 1 2 3; do
     # the logger may just be ending
-    _error=$(cd "$ROOT" && rm -rf releases current current.new previous previous.new shared logs run 2>&1) && break
+    _error=$(cd "$ROOT" && rm -rf releases runtimes current current.new previous previous.new shared logs run 2>&1) && break
     [ "$_try" -lt 3 ] || fail_io "delete $ROOT" "$_error"
     nap
   done
@@ -1281,7 +1344,7 @@ step() {
     STEP=$1
     shift
     exec 3>&1 1>&2
-    OUT='' ARG_digest='' ARG_size='' ARG_name='' ARG_max='' ARG_patterns='' ARG_unpacked=''
+    OUT='' ARG_digest='' ARG_size='' ARG_name='' ARG_max='' ARG_patterns='' ARG_unpacked='' ARG_into=''
     for _word in "$@"; do
       case $_word in
         digest=*) ARG_digest=${_word#*=} ;;
@@ -1290,6 +1353,7 @@ step() {
         max=*) ARG_max=${_word#*=} ;;
         patterns=*) ARG_patterns=${_word#*=} ;;
         unpacked=*) ARG_unpacked=${_word#*=} ;;
+        into=*) ARG_into=${_word#*=} ;;
         wait=*) is_number "${_word#*=}" && READY_WAIT=${_word#*=} ;;
       esac
     done

@@ -58,7 +58,11 @@ impl HostWork for Converge {
     async fn on_host(&self, visit: &mut Visit, session: &mut HostSession) -> Result<Right, Halt> {
         let aim = if visit.host.leaving { &Aim::Gone } else { &self.aim };
         let files = aim.prepared().map(|prepared| prepared.host_files(&visit.host.spec)).unwrap_or_default();
-        let upload = aim.prepared().map(|prepared| Upload { package: &prepared.package, files: &files });
+        let upload = aim.prepared().map(|prepared| Upload {
+            package: &prepared.package,
+            runtime: prepared.runtime.as_ref(),
+            files: &files,
+        });
         let goal = aim.goal();
         let changed = Box::pin(walk(visit, session, &goal, upload.as_ref())).await?;
         if goal == Goal::Gone {
@@ -66,13 +70,15 @@ impl HostWork for Converge {
         } else if let Some(meter) = &self.meter {
             meter.measure(visit, session).await?;
         }
-        Ok(Right { changed, message: String::new() })
+        let message = visit.warnings.join("; ");
+        Ok(Right { changed, message })
     }
 }
 
 /// What a host may need on its way.
 pub(crate) struct Upload<'a> {
     pub(crate) package: &'a Package,
+    pub(crate) runtime: Option<&'a Package>,
     pub(crate) files: &'a [PackageFile],
 }
 
@@ -85,6 +91,7 @@ async fn walk(
 ) -> Result<bool, Halt> {
     visit.step(Step::Status).await?;
     let mut seen = Seen::new(session.status().await?);
+    seen.runtime = upload.and_then(|upload| upload.runtime).map(|runtime| runtime.digest.clone());
     visit.learn(&seen.status);
     let mut changed = false;
     loop {
@@ -128,7 +135,7 @@ async fn journalled(
 /// The step that people see, of one that does something.
 fn step_of(next: &Next) -> Option<Step> {
     match next {
-        Next::Receive => Some(Step::Receive),
+        Next::Runtime | Next::Receive => Some(Step::Receive),
         Next::Configure => Some(Step::Configure),
         Next::Activate => Some(Step::Activate),
         Next::Start => Some(Step::Start),
@@ -148,6 +155,12 @@ pub(crate) async fn take(
 ) -> Result<bool, HostError> {
     let missing = |step| HostError::new(Cause::Other, step, "nothing was prepared for this host");
     match next {
+        Next::Runtime => {
+            let runtime = upload.and_then(|upload| upload.runtime).ok_or_else(|| missing(Step::Receive))?;
+            let received = session.receive_runtime(runtime).await?;
+            seen.status.runtimes.push(runtime.digest.clone());
+            Ok(!received.unchanged)
+        }
         Next::Receive => {
             let package = upload.ok_or_else(|| missing(Step::Receive))?.package;
             let received = session.receive(package).await?;
@@ -202,6 +215,7 @@ pub(crate) async fn take(
 pub(crate) struct LocalStep<'a> {
     pub(crate) goal: &'a Goal,
     pub(crate) package: Option<&'a Package>,
+    pub(crate) runtime: Option<&'a Package>,
     pub(crate) files: &'a [PackageFile],
 }
 
@@ -210,8 +224,9 @@ pub(crate) async fn walk_local(
     session: &mut HostSession,
     step: LocalStep<'_>,
 ) -> Result<p2ppool_remote::HostStatus, HostError> {
-    let upload = step.package.map(|package| Upload { package, files: step.files });
+    let upload = step.package.map(|package| Upload { package, runtime: step.runtime, files: step.files });
     let mut seen = Seen::new(session.status().await?);
+    seen.runtime = step.runtime.map(|runtime| runtime.digest.clone());
     loop {
         match plan::next(&seen, step.goal) {
             Next::Done => return Ok(seen.status),

@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use p2ppool_model::event::Change;
 use p2ppool_model::geo::{GeoSource, Located};
-use p2ppool_model::host::{Host, HostSpec};
-use p2ppool_model::pool::{Pool, Ports};
+use p2ppool_model::host::Host;
+use p2ppool_model::pool::Pool;
 use p2ppool_model::settling::Settling;
 use p2ppool_model::snapshot::{Node, NodeStatus, Snapshot, Totals};
 use p2ppool_model::{HostId, Time};
 use p2ppool_overlay::ProbeSettings;
-use p2ppool_overlay::crawl::{self, CrawlEnd, CrawlProgress, CrawlSettings};
+use p2ppool_overlay::brunet::LOCAL_NODE;
+use p2ppool_overlay::crawl::{self, CrawlEnd, CrawlProgress};
 use p2ppool_store::NewSnapshot;
 use serde_json::json;
 
@@ -24,8 +25,6 @@ use crate::local_node;
 
 /// How often viewers are told how far the crawl is.
 const TELL_EVERY: Duration = Duration::from_secs(1);
-/// Most hosts that a crawl begins at: the others are found through these.
-const SEEDS_MAX: usize = 256;
 
 pub(crate) async fn run(run: &Run, pool: Pool) -> Result<End, ActionError> {
     let params: CrawlParams = params::of(&run.task.params);
@@ -90,18 +89,17 @@ async fn settled(run: &Run, pool: &Pool, local: Option<&str>) -> Result<Seen, Ac
 async fn look(run: &Run, pool: &Pool, local: Option<&str>) -> Result<Seen, ActionError> {
     let context = &run.context;
     let rendered = Rendered::of(context, pool).await?;
-    let settings = CrawlSettings::default();
+    let settings = rendered.kind.crawl_settings(&rendered.pool.settings);
     let probe = rendered
         .kind
         .probe(&ProbeSettings {
             settings: rendered.pool.settings.clone(),
             operator: context.folders.operator_key(),
             dial_deadline: settings.dial_deadline,
+            local: Some(rendered.local.clone()),
         })
         .map_err(|error| ActionError::Failed(error.to_string()))?;
-    let mut seeds: Vec<String> =
-        rendered.specs.iter().take(SEEDS_MAX).flat_map(|spec| addresses(spec, pool.settings.ports)).collect();
-    seeds.extend(pool.settings.bootstrap.iter().cloned());
+    let seeds = rendered.kind.seeds(&rendered.view(None));
 
     let started = Time::now();
     let (progress, mut heard) = tokio::sync::watch::channel(CrawlProgress::default());
@@ -125,9 +123,16 @@ async fn look(run: &Run, pool: &Pool, local: Option<&str>) -> Result<Seen, Actio
     let duration_ms = u64::try_from(report.duration.as_millis()).unwrap_or(u64::MAX);
     let hosts = context.store.pool_hosts(pool.id).await?;
     let hosts: Vec<Host> = hosts.into_iter().filter(|host| !host.leaving).collect();
-    // the local node looks at the overlay; it is not one of those who make it
-    let mut nodes: Vec<Node> = report.nodes().filter(|node| local != Some(&node.address)).collect();
+    if let Some(failure) = report.seeds_failed.first().filter(|seed| seed.address == LOCAL_NODE && report.is_empty()) {
+        let why = failure.error.as_ref().map_or("it was not asked".to_owned(), ToString::to_string);
+        return Err(ActionError::Failed(format!("look at the overlay through the local node: {why}")));
+    }
+    let is_local = |node: &Node| local == Some(node.address.as_str());
+    // it looks at the overlay; only where it is one of those who make it, it counts
+    let own: Vec<Node> = report.nodes().filter(|node| is_local(node) && rendered.kind.local_node_counts()).collect();
+    let mut nodes: Vec<Node> = report.nodes().filter(|node| !is_local(node)).collect();
     let missing = join(&mut nodes, &hosts);
+    nodes.extend(own.into_iter().map(|node| Node { host_name: Some("the local node".to_owned()), ..node }));
     let before = context.store.answering_before(pool.id).await?;
     let totals = Totals::of(&nodes, before.as_ref(), missing.len() as u64);
     // a seed without an error was not dialled: the pool's settings don't allow its address
@@ -170,19 +175,6 @@ async fn local_running(run: &Run, pool: &Pool) -> Option<String> {
     let bundle = context.store.bundle(pool.bundle.as_ref()?).await.ok()?;
     let prepared = Arc::new(super::Prepared::of(context, pool, &bundle).await.ok()?);
     local_node::bring(run, &prepared, true).await.node
-}
-
-/// Where a host's node listens, as multiaddresses.
-fn addresses(host: &HostSpec, ports: Ports) -> Vec<String> {
-    let place = match host.address.parse::<IpAddr>() {
-        Ok(IpAddr::V4(ip)) => format!("/ip4/{ip}"),
-        Ok(IpAddr::V6(ip)) => format!("/ip6/{ip}"),
-        Err(_) => format!("/dns/{}", host.address),
-    };
-    let tcp = ports.tcp.map(|port| format!("{place}/tcp/{port}"));
-    let udp = ports.udp.map(|port| format!("{place}/udp/{port}/quic-v1"));
-    // one seed per host is enough; the other transport is only tried when there is no TCP
-    tcp.or(udp).into_iter().collect()
 }
 
 /// Tells of each node which host runs it, gives it that host's place on the map, and returns the
@@ -237,7 +229,7 @@ fn locate(nodes: &mut [Node], sources: &Sources) -> Located {
 #[cfg(test)]
 mod tests {
     use p2ppool_model::PoolId;
-    use p2ppool_model::host::{HostKnown, Location};
+    use p2ppool_model::host::{HostKnown, HostSpec, Location};
     use p2ppool_model::snapshot::NodeDetails;
 
     use super::*;
@@ -286,14 +278,5 @@ mod tests {
         let mut nodes = [node("A", "127.0.0.1", NodeStatus::Answering)];
         assert_eq!(join(&mut nodes, &hosts).len(), 2);
         assert_eq!(nodes[0].host, None);
-    }
-
-    #[test]
-    fn seeds_are_multiaddresses() {
-        let ports = Ports { tcp: Some(4650), udp: None, rpc: 1 };
-        let of = |address: &str| addresses(&HostSpec { address: address.into(), ..HostSpec::default() }, ports);
-        assert_eq!(of("192.0.2.1"), ["/ip4/192.0.2.1/tcp/4650"]);
-        assert_eq!(of("fe80::1"), ["/ip6/fe80::1/tcp/4650"]);
-        assert_eq!(of("h.example"), ["/dns/h.example/tcp/4650"]);
     }
 }

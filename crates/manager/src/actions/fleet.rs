@@ -56,6 +56,8 @@ pub(crate) struct Visit {
     pub(crate) known: HostKnown,
     /// Nothing is known of it any more: it was uninstalled.
     pub(crate) forget: bool,
+    /// What its package warned of, in plain words.
+    pub(crate) warnings: Vec<String>,
     row: TaskHost,
     started: Instant,
 }
@@ -76,6 +78,7 @@ impl Visit {
     pub(crate) fn learn(&mut self, status: &HostStatus) {
         self.known.package = status.current.clone();
         self.known.running = Some(status.state == NodeState::Running);
+        self.warnings.clone_from(&status.warnings);
         if let Some(peer) = status.peer_id() {
             self.known.node = Some(peer.to_owned());
         }
@@ -196,7 +199,15 @@ async fn visit(
         row.attempt += 1;
     }
     (row.outcome, row.cause, row.message) = (Outcome::Running, None, String::new());
-    let mut visit = Visit { run, host, known: HostKnown::default(), forget: false, row, started: Instant::now() };
+    let mut visit = Visit {
+        run,
+        host,
+        known: HostKnown::default(),
+        forget: false,
+        warnings: Vec::new(),
+        row,
+        started: Instant::now(),
+    };
     if visit.step(Step::Connect).await.is_err() {
         return visit.end(Err(Halt::Told), None).await;
     }

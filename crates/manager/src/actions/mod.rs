@@ -33,6 +33,7 @@ use crate::engine::{Engine, Recorder, Stop};
 use crate::events::Events;
 use crate::folders::Folders;
 use crate::geo::Geo;
+use crate::runtimes::Runtimes;
 use crate::secrets::Secrets;
 
 pub(crate) use converge::{LocalStep, walk_local};
@@ -65,6 +66,8 @@ pub struct Context {
     pub packages: PackageCache,
     /// Places nodes on the map.
     pub geo: Geo,
+    /// What packages may need beside themselves.
+    pub runtimes: Runtimes,
 }
 
 impl Context {
@@ -73,6 +76,7 @@ impl Context {
         Self {
             packages: PackageCache::new(folders.clone()),
             geo: Geo::new(folders.geo()),
+            runtimes: Runtimes::new(folders.clone()),
             store,
             events,
             folders,

@@ -34,18 +34,30 @@ pub(crate) struct Seen {
     pub(crate) stopped: bool,
     /// Everything was deleted.
     pub(crate) removed: bool,
+    /// What the package needs on the host beside itself.
+    pub(crate) runtime: Option<Digest>,
 }
 
 impl Seen {
     /// Of a host of which only the status is known.
     pub(crate) fn new(status: HostStatus) -> Self {
-        Self { status, configured: false, started: false, verified: false, stopped: false, removed: false }
+        Self {
+            status,
+            configured: false,
+            started: false,
+            verified: false,
+            stopped: false,
+            removed: false,
+            runtime: None,
+        }
     }
 }
 
 /// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
+    /// Upload what several packages share.
+    Runtime,
     /// Upload the package.
     Receive,
     /// Compare and write the host's own config files.
@@ -79,6 +91,9 @@ pub(crate) fn next(seen: &Seen, goal: &Goal) -> Next {
 }
 
 fn installed(seen: &Seen, package: &Digest) -> Option<Next> {
+    if seen.runtime.as_ref().is_some_and(|runtime| !seen.status.runtimes.contains(runtime)) {
+        return Some(Next::Runtime);
+    }
     if !seen.status.installed.contains(package) {
         return Some(Next::Receive);
     }
@@ -141,6 +156,8 @@ mod tests {
             restarts: 0,
             last_exit: None,
             node: None,
+            runtimes: Vec::new(),
+            warnings: Vec::new(),
         }
     }
 
@@ -212,6 +229,15 @@ mod tests {
             ..status(NodeState::Running)
         };
         assert_eq!(walk(between, &Goal::Running(digest(2))).0, [Next::Configure, Next::Start, Next::Verify]);
+    }
+
+    #[test]
+    fn a_runtime_is_sent_once_and_not_with_each_package() {
+        let mut seen = Seen { runtime: Some(digest(7)), ..Seen::new(status(NodeState::None)) };
+        assert_eq!(next(&seen, &Goal::Running(digest(1))), Next::Runtime);
+        seen.status.runtimes.push(digest(7));
+        assert_eq!(next(&seen, &Goal::Running(digest(1))), Next::Receive);
+        assert_eq!(next(&seen, &Goal::Down), Next::Done);
     }
 
     #[test]

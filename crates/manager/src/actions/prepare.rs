@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use p2ppool_model::Digest;
+use p2ppool_model::brunet::MonoRuntime;
 use p2ppool_model::bundle::Bundle;
 use p2ppool_model::host::HostSpec;
-use p2ppool_model::pool::Pool;
+use p2ppool_model::pool::{OverlayKindName, Pool};
 use p2ppool_model::rollout::Release;
 use p2ppool_overlay::{LocalNode, OverlayKind, PackageFile, PoolView};
 use p2ppool_remote::Package;
@@ -22,6 +23,8 @@ use crate::{bundles, local_node};
 pub(crate) struct Prepared {
     pub(crate) pool: Pool,
     pub(crate) package: Package,
+    /// What the package needs on each host beside itself.
+    pub(crate) runtime: Option<Package>,
     kind: &'static dyn OverlayKind,
     specs: Vec<HostSpec>,
     operators: Vec<String>,
@@ -37,6 +40,8 @@ pub(crate) struct Rendered {
     pub(crate) specs: Vec<HostSpec>,
     pub(crate) operators: Vec<String>,
     pub(crate) local: LocalNode,
+    /// What the pool's packages need on each host beside themselves.
+    pub(crate) runtime: Option<Package>,
 }
 
 impl Rendered {
@@ -53,7 +58,7 @@ impl Rendered {
         let specs: Vec<HostSpec> = hosts.into_iter().filter(|host| !host.leaving).map(|host| host.spec).collect();
         let operators = vec![operator(context)?];
         let local = local_node::place(context, &pool, &specs).await?;
-        Ok(Self { pool, kind, specs, operators, local })
+        Ok(Self { pool, kind, specs, operators, local, runtime: None })
     }
 
     pub(crate) fn view<'a>(&'a self, program: Option<&'a str>) -> PoolView<'a> {
@@ -63,19 +68,30 @@ impl Rendered {
             hosts: &self.specs,
             operators: &self.operators,
             program,
+            runtime: self.runtime.as_ref().map(|runtime| &runtime.digest),
             local: Some(&self.local),
         }
     }
 }
 
+/// The runtime that a pool's settings want.
+async fn runtime_of(context: &Context, pool: &Pool) -> Result<Option<Package>, ActionError> {
+    let settings = &pool.settings;
+    if settings.kind != OverlayKindName::Brunet || settings.brunet.runtime != MonoRuntime::Bundled {
+        return Ok(None);
+    }
+    context.runtimes.package().await.map(Some).map_err(|error| ActionError::Failed(error.to_string()))
+}
+
 impl Prepared {
     /// Of this bundle.
     pub(crate) async fn of(context: &Context, pool: &Pool, bundle: &Bundle) -> Result<Self, ActionError> {
-        let rendered = Rendered::of(context, pool).await?;
+        let runtime = runtime_of(context, pool).await?;
+        let rendered = Rendered { runtime, ..Rendered::of(context, pool).await? };
         let software = context.bundles.software(bundle).await.map_err(failed)?;
         let package = context.packages.of(&rendered, &software).await.map_err(failed)?;
-        let Rendered { pool, kind, specs, operators, local } = rendered;
-        Ok(Self { pool, package, kind, specs, operators, program: software.program, local })
+        let Rendered { pool, kind, specs, operators, local, runtime } = rendered;
+        Ok(Self { pool, package, runtime, kind, specs, operators, program: software.program, local })
     }
 
     /// Of a release that hosts had before: the very package when it is still kept, else one made
@@ -89,9 +105,10 @@ impl Prepared {
             None => None,
         };
         let Some(package) = kept else { return Self::of(context, &pool, &bundle).await };
-        let Rendered { pool, kind, specs, operators, local } = Rendered::of(context, &pool).await?;
+        let runtime = runtime_of(context, &pool).await?;
+        let Rendered { pool, kind, specs, operators, local, .. } = Rendered::of(context, &pool).await?;
         // the program's place is in the package already; what only a host has does not name it
-        Ok(Self { pool, package, kind, specs, operators, program: None, local })
+        Ok(Self { pool, package, runtime, kind, specs, operators, program: None, local })
     }
 
     /// The files that only this host has.
@@ -111,6 +128,7 @@ impl Prepared {
             hosts: &self.specs,
             operators: &self.operators,
             program: self.program.as_deref(),
+            runtime: self.runtime.as_ref().map(|runtime| &runtime.digest),
             local: Some(&self.local),
         }
     }

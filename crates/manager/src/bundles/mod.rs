@@ -14,6 +14,7 @@ use p2ppool_store::StoreError;
 
 pub use builtin::{BUILTIN_NAME, Builtin, NodeSource};
 pub use keep::{Bundles, Software};
+pub(crate) use package::pack;
 pub use package::{Packages, build};
 
 /// Why there is no usable software.

@@ -27,7 +27,8 @@ pub fn build(kind: &dyn OverlayKind, pool: &PoolView<'_>, software: &Software) -
     Ok(Package::new(pack(&files)?))
 }
 
-fn pack(files: &[PackageFile]) -> io::Result<Vec<u8>> {
+/// The archive of these files, sorted as they come. The same files give the same bytes.
+pub(crate) fn pack(files: &[PackageFile]) -> io::Result<Vec<u8>> {
     let gzip = GzBuilder::new().mtime(0).operating_system(255).write(Vec::new(), Compression::default());
     let mut archive = tar::Builder::new(gzip);
     for file in files {

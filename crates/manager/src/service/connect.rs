@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use p2ppool_model::host::HostSpec;
-use p2ppool_model::pool::{Pool, PoolSettings};
+use p2ppool_model::pool::{OverlayKindName, Pool, PoolSettings};
+use p2ppool_overlay::brunet::transport_addresses;
 use p2ppool_overlay::kind::{PoolView, kind};
 use p2ppool_store::SecretScope;
 use serde::Serialize;
@@ -49,14 +50,26 @@ pub async fn connect(app: &App, viewer: &Viewer, pool: &Pool) -> Result<Connect,
     let network_secret = told.map(|secret| String::from_utf8_lossy(secret).into_owned());
     let quic = secret.is_none();
     let settings = PoolSettings { network_secret, ..pool.settings.clone() };
-    let view =
-        PoolView { name: &pool.name, settings: &settings, hosts: &hosts, operators: &[], program: None, local: None };
+    let view = PoolView {
+        name: &pool.name,
+        settings: &settings,
+        hosts: &hosts,
+        operators: &[],
+        program: None,
+        runtime: None,
+        local: None,
+    };
     let configs = kind(pool.settings.kind).map(|kind| kind.client_configs(&view)).unwrap_or_default();
     let configs = configs
         .into_iter()
         .map(|config| ClientConfig { name: config.name, media_type: config.media_type.to_owned(), text: config.text })
         .collect();
-    let bootstrap = hosts.iter().flat_map(|host| addresses(host, &settings, quic)).take(BOOTSTRAP_MAX).collect();
+    let bootstrap = match settings.kind {
+        OverlayKindName::Libp2p => {
+            hosts.iter().flat_map(|host| addresses(host, &settings, quic)).take(BOOTSTRAP_MAX).collect()
+        }
+        OverlayKindName::Brunet => transport_addresses(&view).into_iter().take(BOOTSTRAP_MAX).collect(),
+    };
     Ok(Connect { bootstrap, configs, secret_withheld })
 }
 

@@ -65,6 +65,16 @@ pub enum BundleError {
     /// No file at all.
     #[error("the archive holds no file")]
     Empty,
+    /// The program is there and something that it can't do without isn't.
+    #[error("`{program}` needs {missing} beside it, and {folder} holds no such file; add what is missing")]
+    MissingFiles {
+        /// Path of the program.
+        program: String,
+        /// File names.
+        missing: String,
+        /// The folder, as it reads in a sentence.
+        folder: String,
+    },
     /// No overlay kind found its program.
     #[error("no program in it: {reason}")]
     NoProgram {

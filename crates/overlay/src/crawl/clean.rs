@@ -59,6 +59,7 @@ fn details(told: NodeDetails) -> NodeDetails {
             shortcuts: texts(brunet.shortcuts, NEIGHBOURS_MAX),
             wedges: brunet.wedges,
             subring: text(brunet.subring),
+            ..brunet
         }),
     }
 }

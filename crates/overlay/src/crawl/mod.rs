@@ -16,7 +16,7 @@ mod text;
 mod engine_tests;
 
 pub use engine::run;
-pub use probe::{Answer, Candidate, NamedBy, Neighbour, Probe, ProbeError, Stage};
+pub use probe::{Answer, Candidate, Consistency, NamedBy, Neighbour, Probe, ProbeError, Stage};
 pub use report::{CrawlReport, SeedFailure};
 pub use settings::{CrawlEnd, CrawlProgress, CrawlSettings, DIALS_AT_ONCE, NODES_MAX};
 pub use text::printable;

@@ -21,6 +21,20 @@ pub trait Probe: Send + Sync {
 
     /// Details of a node of which only the address is known.
     fn no_details(&self) -> NodeDetails;
+
+    /// How well a node's view is right.
+    fn consistency(&self) -> Consistency {
+        Consistency::Kademlia
+    }
+}
+
+/// A rule of [`p2ppool_model::consistency`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consistency {
+    /// The share of the truly closest that a node knows; of nodes that answered.
+    Kademlia,
+    /// The share of neighbours that name each other; of nodes that were asked, answering or not.
+    Ring,
 }
 
 /// Who named a transport address.

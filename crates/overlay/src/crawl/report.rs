@@ -1,14 +1,17 @@
 //! What a crawl found.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use p2ppool_model::consistency::{Key, SortedKeys, share_known};
-use p2ppool_model::snapshot::{Node, NodeDetails, NodeStatus};
+use p2ppool_model::consistency::{
+    Key, RingNeighbours, RingSide, SortedKeys, ring_disagreements, ring_share, share_known,
+};
+use p2ppool_model::snapshot::{BrunetDetails, Node, NodeDetails, NodeStatus};
 
 use super::entry::{ADDRESS_BYTES_MAX, Entries, Entry, State};
 use super::frontier::Frontier;
 use super::text::printable;
-use super::{CrawlEnd, Probe, ProbeError, Stage};
+use super::{Consistency, CrawlEnd, Probe, ProbeError, Stage};
 
 /// The result of a crawl. Nodes are kept small inside and made one at a time by [`CrawlReport::nodes`],
 /// because a hundred thousand of them with their neighbours written out would take half a gigabyte.
@@ -23,8 +26,32 @@ pub struct CrawlReport {
     /// Seeds that led to no node.
     pub seeds_failed: Vec<SeedFailure>,
     entries: Entries,
-    answering: SortedKeys,
+    truth: Truth,
     no_details: NodeDetails,
+}
+
+/// What nodes are compared with.
+#[derive(Debug)]
+enum Truth {
+    /// Keys of the nodes that answered.
+    Kademlia(SortedKeys),
+    /// Where the nodes that were seen are among the entries, by overlay address.
+    Ring(HashMap<Box<str>, usize>),
+}
+
+impl Truth {
+    fn of(entries: &Entries, rule: Consistency) -> Self {
+        match rule {
+            Consistency::Kademlia => {
+                let keys: Vec<Key> = entries.iter().filter(|e| e.state == State::Answered).map(|e| e.key).collect();
+                Self::Kademlia(SortedKeys::new(&keys))
+            }
+            Consistency::Ring => {
+                let named = |(index, entry): (usize, &Entry)| Some((entry.peer.as_deref()?.into(), index));
+                Self::Ring(entries.iter().enumerate().filter_map(named).collect())
+            }
+        }
+    }
 }
 
 /// A seed that led to no node.
@@ -40,13 +67,12 @@ impl CrawlReport {
     pub(super) fn of(frontier: Frontier, end: CrawlEnd, duration: Duration, probe: &dyn Probe) -> Self {
         let left_out = frontier.left_out();
         let entries = frontier.into_entries();
-        let answering: Vec<Key> = entries.iter().filter(|e| e.state == State::Answered).map(|e| e.key).collect();
         Self {
             duration,
             end,
             left_out,
             seeds_failed: entries.iter().filter_map(seed_failure).collect(),
-            answering: SortedKeys::new(&answering),
+            truth: Truth::of(&entries, probe.consistency()),
             entries,
             no_details: probe.no_details(),
         }
@@ -67,7 +93,7 @@ impl CrawlReport {
         self.seen().filter(|entry| entry.state == State::Answered).count()
     }
 
-    /// Mean consistency of the nodes that answered; unknown when none did.
+    /// Mean consistency of the nodes of which it is known; unknown when there is none.
     pub fn consistency(&self) -> Option<f64> {
         let each: Vec<f64> = self.seen().filter_map(|entry| self.consistency_of(entry)).collect();
         (!each.is_empty()).then(|| each.iter().sum::<f64>() / each.len() as f64)
@@ -89,7 +115,14 @@ impl CrawlReport {
             address: entry.peer.as_deref().unwrap_or_default().to_owned(),
             status: status(entry),
             error: error(entry),
-            transport_addresses: entry.addresses.iter().map(|(a, _)| printable(a, ADDRESS_BYTES_MAX)).collect(),
+            transport_addresses: entry
+                .addresses
+                .iter()
+                // where nodes are reached by their overlay address, it is no transport address
+                .filter(|(address, _)| entry.peer.as_deref() != Some(&**address) && address.contains('/'))
+                .map(|(address, _)| printable(address, ADDRESS_BYTES_MAX))
+                .collect(),
+            details: self.details(entry, node.details.clone()),
             retries: entry.attempts.saturating_sub(1),
             consistency: self.consistency_of(entry),
             neighbours: entry
@@ -103,8 +136,44 @@ impl CrawlReport {
     }
 
     fn consistency_of(&self, entry: &Entry) -> Option<f64> {
-        let knows = |key: &Key| entry.neighbours.iter().any(|index| self.entries.get(*index).key == *key);
-        (entry.state == State::Answered).then(|| share_known(&self.answering, &entry.key, knows))
+        match &self.truth {
+            Truth::Kademlia(answering) => {
+                let knows = |key: &Key| entry.neighbours.iter().any(|index| self.entries.get(*index).key == *key);
+                (entry.state == State::Answered).then(|| share_known(answering, &entry.key, knows))
+            }
+            // who was not asked is not known to be wrong
+            Truth::Ring(_) => self.disagreements(entry).map(|sides| ring_share(&sides)),
+        }
+    }
+
+    /// On a ring, the sides on which a node that was asked and its neighbours don't name each other.
+    fn disagreements(&self, entry: &Entry) -> Option<Vec<RingSide>> {
+        let Truth::Ring(places) = &self.truth else { return None };
+        let asked = matches!(entry.state, State::Answered | State::Failed);
+        let table = |peer: &str| Some(ring_neighbours(&self.entries.0[*places.get(peer)?]));
+        asked.then(|| ring_disagreements(entry.peer.as_deref().unwrap_or_default(), &ring_neighbours(entry), table))
+    }
+
+    fn details(&self, entry: &Entry, told: NodeDetails) -> NodeDetails {
+        match (told, self.disagreements(entry)) {
+            (NodeDetails::Brunet(brunet), Some(disagrees)) => {
+                NodeDetails::Brunet(BrunetDetails { disagrees, ..brunet })
+            }
+            (told, _) => told,
+        }
+    }
+}
+
+/// Whom a node named; nobody when it did not answer.
+fn ring_neighbours(entry: &Entry) -> RingNeighbours<'_> {
+    match entry.node.as_deref().map(|node| &node.details) {
+        Some(NodeDetails::Brunet(details)) if entry.state == State::Answered => RingNeighbours {
+            left: details.left.as_deref(),
+            right: details.right.as_deref(),
+            left2: details.left2.as_deref(),
+            right2: details.right2.as_deref(),
+        },
+        _ => RingNeighbours::default(),
     }
 }
 

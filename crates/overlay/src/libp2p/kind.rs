@@ -18,6 +18,9 @@ const PROGRAM: &str = "p2pnode";
 /// Hosts whose addresses every node knows from the start; beyond that, each so-many-th one.
 const BOOTSTRAP_HOSTS_MAX: usize = 64;
 
+/// Most hosts that a crawl begins at: the others are found through these.
+const SEEDS_MAX: usize = 256;
+
 /// The kind.
 #[derive(Clone, Copy, Debug)]
 pub struct Libp2p;
@@ -73,6 +76,13 @@ impl OverlayKind for Libp2p {
             configs.push(ClientConfig { name: "swarm.key".into(), media_type: "text/plain", text, is_secret: true });
         }
         configs
+    }
+
+    fn seeds(&self, pool: &PoolView<'_>) -> Vec<String> {
+        // one per host is enough; the other transport is only tried when there is no TCP
+        let hosts = pool.hosts.iter().take(SEEDS_MAX);
+        let first = hosts.filter_map(|host| addresses(pool, &host.address, pool.settings.ports).into_iter().next());
+        first.map(|address| address.to_string()).chain(pool.settings.bootstrap.iter().cloned()).collect()
     }
 
     fn probe(&self, settings: &ProbeSettings) -> Result<Box<dyn Probe>, KindError> {

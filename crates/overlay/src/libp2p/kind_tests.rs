@@ -22,7 +22,7 @@ fn settings() -> PoolSettings {
 fn with_pool<T>(settings: &PoolSettings, hosts: &[HostSpec], test: impl FnOnce(&PoolView<'_>) -> T) -> T {
     let name: PoolName = "demo".parse().unwrap();
     let operators = ["12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN".to_owned()];
-    test(&PoolView { name: &name, settings, hosts, operators: &operators, program: None, local: None })
+    test(&PoolView { name: &name, settings, hosts, operators: &operators, program: None, runtime: None, local: None })
 }
 
 /// Every file as `== path (mode)` and its content.
@@ -34,6 +34,14 @@ fn shown(files: &[PackageFile]) -> String {
 }
 
 const MIXED: [&str; 4] = ["192.0.2.1", "node.example.org", "2001:db8::1", "127.10.0.3"];
+
+#[test]
+fn seeds_are_multiaddresses() {
+    let hosts = hosts(&["192.0.2.1", "fe80::1", "h.example"]);
+    let settings = PoolSettings { bootstrap: Vec::new(), ..settings() };
+    let seeds = with_pool(&settings, &hosts, |pool| Libp2p.seeds(pool));
+    assert_eq!(seeds, ["/ip4/192.0.2.1/tcp/4650", "/ip6/fe80::1/tcp/4650", "/dns/h.example/tcp/4650"]);
+}
 
 #[test]
 fn what_all_hosts_get() {

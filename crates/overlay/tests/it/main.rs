@@ -1,5 +1,6 @@
 //! The crawl against real libp2p nodes on loopback addresses.
 
+mod brunet;
 mod hosted;
 mod hostile;
 mod js;

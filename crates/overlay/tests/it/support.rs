@@ -26,6 +26,7 @@ pub(crate) fn probe(folder: &Path, settings: PoolSettings) -> Box<dyn Probe> {
         settings,
         operator: folder.join("operator.key"),
         dial_deadline: crawl_settings().dial_deadline,
+        local: None,
     };
     p2ppool_overlay::libp2p::probe::probe(&settings).unwrap()
 }

@@ -91,6 +91,12 @@ pub struct HostStatus {
     /// What the node wrote about itself (`node.json`). Comes from the host: not to be trusted.
     #[serde(default)]
     pub node: Option<Value>,
+    /// Every runtime that is unpacked.
+    #[serde(default)]
+    pub runtimes: Vec<Digest>,
+    /// What the package warned of before the last start, in plain words.
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 impl HostStatus {

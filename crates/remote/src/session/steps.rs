@@ -24,6 +24,15 @@ impl HostSession {
         self.ask_with(call, &package.bytes).await
     }
 
+    /// Uploads, verifies and unpacks a runtime that several packages may share, unless the host has it.
+    pub async fn receive_runtime(&mut self, runtime: &Package) -> Result<Received, HostError> {
+        let call = Call::new(Step::Receive, "receive")
+            .word("into", "runtimes")
+            .word("digest", &runtime.digest)
+            .word("size", runtime.size());
+        self.ask_with(call, &runtime.bytes).await
+    }
+
     /// Writes one file that only this host has, into the package's config folder.
     pub async fn configure(&mut self, name: &str, content: &[u8]) -> Result<Configured, HostError> {
         let call = Call::new(Step::Configure, "configure").word("name", name).word("size", content.len());
