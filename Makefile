@@ -32,7 +32,7 @@ PART := $(MAKE) --no-print-directory
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 
 .PHONY: help run build test lint test-long bench clean setup geoip web node manager debug \
-	test-rust test-kill test-scripts test-web test-e2e
+	test-rust test-kill test-scripts test-api test-web test-e2e
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
@@ -100,6 +100,7 @@ test: setup
 	@$(TALLY) run clippy check $(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	@$(TALLY) run rust cargo $(PART) test-rust
 	@$(TALLY) run scripts lines $(PART) test-scripts
+	@$(TALLY) run api lines $(PART) test-api
 	@$(TALLY) run shellcheck check $(PART) lint-shell
 	@$(if $(WEB),$(TALLY) run web-check check $(PART) lint-web)
 	@$(if $(WEB),$(TALLY) run web vitest $(PART) test-web)
@@ -123,6 +124,19 @@ test-scripts:
 	sh .ci/tally-test
 	sh crates/remote/scripts/test.sh
 
+API_VENV := $(TARGET)/api-venv
+
+$(API_VENV)/.ready: crates/manager/tests/api/requirements.txt $(STAMPS)/setup-test
+	$(call say,Installing schemathesis into $(API_VENV))
+	python3 -m venv '$(API_VENV)'
+	'$(API_VENV)/bin/pip' install --quiet --disable-pip-version-check -r crates/manager/tests/api/requirements.txt
+	@touch '$@'
+
+# Everything that the API's description allows, as each role: `make test-api EXAMPLES=100`.
+test-api: node $(API_VENV)/.ready
+	$(CARGO) test --locked --workspace --no-run
+	crates/manager/tests/api/run.sh '$(TARGET)/debug/p2ppool' '$(API_VENV)/bin/st' '$(or $(EXAMPLES),4)'
+
 test-web: web
 	cd web && npm test
 
@@ -138,6 +152,7 @@ test-e2e: node web e2e/node_modules/.package-lock.json
 test-long: setup debug
 	$(call say,Running the tests that take minutes)
 	$(CARGO) test --locked --workspace --no-fail-fast -- --ignored long_
+	$(PART) test-api EXAMPLES=100
 
 # ---------------------------------------------------------------- checking
 

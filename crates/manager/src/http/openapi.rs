@@ -1,5 +1,6 @@
 //! The description of the API, made from the handlers themselves.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use axum::Router;
@@ -7,7 +8,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::header;
 use axum::routing::get;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{OpenApi as Document, PathItem};
+use utoipa::openapi::{ContentBuilder, OpenApi as Document, PathItem, Ref, RefOr, Response, ResponseBuilder, Schema};
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -126,8 +127,8 @@ pub fn document() -> Document {
     finish(routes().split_for_parts().1)
 }
 
-/// axum writes a path's tail as `{*path}`, OpenAPI as `{path}`; and every operation gets an id of its own,
-/// made of method and path, such as `get_pools_pool_nodes`.
+/// axum writes a path's tail as `{*path}`, OpenAPI as `{path}`; every operation gets an id of its own, made of
+/// method and path, such as `get_pools_pool_nodes`, and the form of errors.
 pub(crate) fn finish(mut document: Document) -> Document {
     let paths = std::mem::take(&mut document.paths.paths);
     let named = paths.into_iter().map(|(path, mut item)| {
@@ -137,12 +138,44 @@ pub(crate) fn finish(mut document: Document) -> Document {
         for (method, operation) in [("get", get), ("put", put), ("post", post), ("delete", delete), ("patch", patch)] {
             if let Some(operation) = operation {
                 operation.operation_id = Some(format!("{method}{words}"));
+                operation.responses.responses.entry("default".to_owned()).or_insert_with(any_error);
             }
         }
         (path, item)
     });
     document.paths.paths = named.collect();
+    if let Some(components) = &mut document.components {
+        open_parts(&mut components.schemas);
+    }
     document
+}
+
+/// An object that is part of another one can't forbid the fields of the whole, in the words of JSON Schema;
+/// the server forbids unknown fields all the same.
+fn open_parts(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
+    let mut parts = Vec::new();
+    for schema in schemas.values_mut() {
+        let RefOr::T(Schema::AllOf(whole)) = schema else { continue };
+        for part in &mut whole.items {
+            match part {
+                RefOr::Ref(part) => parts.extend(part.ref_location.rsplit('/').next().map(str::to_owned)),
+                RefOr::T(Schema::Object(part)) => part.additional_properties = None,
+                RefOr::T(_) => {}
+            }
+        }
+    }
+    for name in parts {
+        if let Some(RefOr::T(Schema::Object(part))) = schemas.get_mut(&name) {
+            part.additional_properties = None;
+        }
+    }
+}
+
+/// Every error has the same form, whatever its status.
+fn any_error() -> RefOr<Response> {
+    let schema = Ref::from_schema_name("ErrorAnswer");
+    let content = ContentBuilder::new().schema(Some(schema)).build();
+    ResponseBuilder::new().description("What was wrong").content("application/json", content).build().into()
 }
 
 /// There is such a route; `path` is below [`PREFIX`].
