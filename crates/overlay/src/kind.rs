@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
+use p2ppool_model::consistency::Key;
 use p2ppool_model::host::HostSpec;
 use p2ppool_model::pool::{OverlayKindName, PoolSettings, Ports};
 use p2ppool_model::{Digest, PoolName};
@@ -53,6 +54,12 @@ pub trait OverlayKind: Send + Sync {
     /// # Errors
     /// When the operator's identity can't be read or made, or a setting is unusable.
     fn probe(&self, settings: &ProbeSettings) -> Result<Box<dyn Probe>, KindError>;
+
+    /// Where an overlay address lies on the overlay's ring, as the most significant bytes of a 256-bit
+    /// number; `None`: it is not an overlay address, or this kind has no ring.
+    fn key(&self, _address: &str) -> Option<Key> {
+        None
+    }
 }
 
 /// A pool as its overlay kind sees it.

@@ -26,6 +26,7 @@ mod sessions;
 mod settings;
 mod snapshots;
 mod sql;
+mod stats;
 mod task;
 mod task_line;
 mod task_run;

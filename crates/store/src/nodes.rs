@@ -190,6 +190,12 @@ impl Store {
         row.ok_or_else(|| StoreError::not_found(format!("node {address} in crawl {crawl}")))?.node()
     }
 
+    /// Every node of a snapshot, as columns.
+    pub async fn node_table(&self, crawl: CrawlId) -> Result<std::sync::Arc<p2ppool_model::table::NodeTable>> {
+        let nodes: Vec<Node> = self.stream_nodes(crawl).try_collect().await?;
+        Ok(std::sync::Arc::new(p2ppool_model::table::NodeTable::of(&nodes)))
+    }
+
     /// Overlay addresses of the nodes that answered.
     pub async fn answering(&self, crawl: CrawlId) -> Result<HashSet<String>> {
         let rows: Vec<String> = on!(self.db.read(), conn => {

@@ -183,6 +183,12 @@ impl Store {
         Ok(newest.into_iter().next())
     }
 
+    /// The snapshot of the same pool that came before this one.
+    pub async fn snapshot_before(&self, snapshot: &Snapshot) -> Result<Option<Snapshot>> {
+        let range = SnapshotRange { before: Some(snapshot.id), ..SnapshotRange::default() };
+        Ok(self.snapshots(snapshot.pool, range, 1).await?.into_iter().next())
+    }
+
     /// The newest snapshot of each pool that was ever crawled.
     pub async fn newest_snapshots(&self) -> Result<HashMap<PoolId, Snapshot>> {
         let rows: Vec<Row> = on!(self.db.read(), conn => {

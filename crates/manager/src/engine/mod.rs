@@ -18,6 +18,7 @@ mod recorder;
 mod request;
 mod runner;
 pub mod schedule;
+mod selection;
 mod stop;
 mod writer;
 

@@ -40,11 +40,17 @@ pub enum AskError {
 impl Engine {
     /// Queues a task, or joins one that waits and does exactly this. It may have begun already when this returns.
     pub async fn request(&self, ask: Ask) -> Result<Task, AskError> {
+        let new = self.prepare(ask).await?;
+        self.admit(new).await
+    }
+
+    /// The task that is asked for, on every host that its action works on.
+    pub(super) async fn prepare(&self, ask: Ask) -> Result<NewTask, AskError> {
         let params = params::checked(ask.action, &ask.params).map_err(AskError::Params)?;
         allowed(&ask.pool, ask.action)?;
         let hosts = self.hosts_of(&ask.pool, ask.action).await?;
         let asked = params.to_string();
-        let new = NewTask {
+        Ok(NewTask {
             pool: ask.pool.id,
             action: ask.action,
             asked,
@@ -52,8 +58,7 @@ impl Engine {
             params,
             retry_of: None,
             hosts,
-        };
-        self.admit(new).await
+        })
     }
 
     /// Does the hosts of an ended task again that have one of these outcomes; none given: all that are not right.
@@ -107,7 +112,7 @@ impl Engine {
         Ok(())
     }
 
-    async fn admit(&self, new: NewTask) -> Result<Task, AskError> {
+    pub(super) async fn admit(&self, new: NewTask) -> Result<Task, AskError> {
         let request = Request { action: new.action, asked: new.asked.clone() };
         let admitted = self.0.context.store.admit_task(new, |line| admission(line, &request)).await?;
         match admitted {

@@ -20,6 +20,7 @@ use crate::http::handlers::{
     accounts, actions, bundles, connect, events, exports, files, grants, hosts, keys, meta, nodes, permissions, pools,
     rollouts, schedules, snapshots, tasks, users,
 };
+use crate::http::handlers::{deployed, history, topology};
 use crate::http::handlers::{geo, resources};
 
 /// Where the API lives.
@@ -101,6 +102,11 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(schedules::show, schedules::edit, schedules::delete))
         .routes(routes!(schedules::run))
         .routes(routes!(snapshots::list))
+        .routes(routes!(history::stats))
+        .routes(routes!(history::diff))
+        .routes(routes!(topology::show))
+        .routes(routes!(deployed::list))
+        .routes(routes!(deployed::repair))
         .routes(routes!(files::list))
         .layer(super::answer_deadline());
     let host_lists = OpenApiRouter::new()

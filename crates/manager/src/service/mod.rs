@@ -3,10 +3,12 @@
 pub mod accounts;
 pub mod bundles;
 pub mod connect;
+pub mod deployed;
 pub mod error;
 pub mod files;
 pub mod geo;
 pub mod grants;
+pub mod history;
 pub mod hosts;
 pub mod keys;
 pub mod nodes;
@@ -15,6 +17,12 @@ pub mod resources;
 pub mod rollouts;
 pub mod schedules;
 pub mod tasks;
+pub mod topology;
 pub mod users;
 
 pub use error::{Error, FieldError};
+
+/// Does what takes a core for some milliseconds where it keeps nobody waiting.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work).await.map_err(Error::internal)
+}

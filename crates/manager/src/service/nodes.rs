@@ -1,9 +1,9 @@
 //! Snapshots and their nodes.
 
-use p2ppool_model::CrawlId;
 use p2ppool_model::host::Host;
 use p2ppool_model::pool::Pool;
 use p2ppool_model::snapshot::{Node, Snapshot};
+use p2ppool_model::{CrawlId, Time};
 use p2ppool_store::{NodeFilter, Page};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -36,6 +36,24 @@ pub async fn snapshot(app: &App, pool: &Pool, wanted: Option<CrawlId>) -> Result
         return Err(Error::not_found("crawl", id));
     }
     Ok(Some(snapshot))
+}
+
+/// The snapshot of this pool that was asked for: by its crawl, or the one nearest to a time; else the newest.
+pub async fn snapshot_of(app: &App, pool: &Pool, wanted: &When) -> Result<Option<Snapshot>, Error> {
+    match (wanted.crawl, wanted.at) {
+        (Some(_), Some(_)) => Err(Error::field("at", "give either `crawl` or `at`, not both")),
+        (None, Some(at)) => Ok(app.store.snapshot_near(pool.id, at).await?),
+        (crawl, None) => snapshot(app, pool, crawl).await,
+    }
+}
+
+/// Which snapshot of a pool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct When {
+    /// That of this crawl.
+    pub crawl: Option<CrawlId>,
+    /// The one whose crawl began nearest to this time.
+    pub at: Option<Time>,
 }
 
 /// A page of nodes.

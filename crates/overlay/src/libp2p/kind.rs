@@ -4,11 +4,12 @@ use std::net::IpAddr;
 
 use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
+use p2ppool_model::consistency::Key;
 use p2ppool_model::host::HostSpec;
 use p2ppool_model::pool::{OverlayKindName, Ports};
 
 use super::config::{KadMode, RPC_DEFAULT};
-use super::{HostConfig, INFO_PROTOCOL, NetworkSecret, NodeConfig, elf, identify_protocol, kad_protocol};
+use super::{HostConfig, INFO_PROTOCOL, NetworkSecret, NodeConfig, elf, identify_protocol, kad_key, kad_protocol};
 use crate::bundle::BundleError;
 use crate::crawl::Probe;
 use crate::kind::{ClientConfig, KindError, OverlayKind, PackageFile, PoolView, ProbeSettings, Program};
@@ -28,6 +29,10 @@ pub struct Libp2p;
 impl OverlayKind for Libp2p {
     fn name(&self) -> OverlayKindName {
         OverlayKindName::Libp2p
+    }
+
+    fn key(&self, address: &str) -> Option<Key> {
+        address.parse().ok().map(|peer| kad_key(&peer))
     }
 
     fn recognise(&self, files: &[PackageFile]) -> Result<Program, BundleError> {

@@ -190,7 +190,7 @@ pub(crate) async fn nodes(
         let rows = app.store.stream_nodes_between(pool.id, range.from, range.until);
         return Ok(csv::answer(&file_name(&pool, "nodes", None), columns, rows));
     }
-    let Some(snapshot) = nodes::snapshot(&app, &pool, query.crawl).await? else {
+    let Some(snapshot) = nodes::snapshot_of(&app, &pool, &query.when()).await? else {
         return Ok(csv::answer(
             &file_name(&pool, "nodes", None),
             columns,

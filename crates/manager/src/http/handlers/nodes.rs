@@ -1,8 +1,8 @@
 //! Nodes of a snapshot: list, one, map.
 
 use axum::extract::Path;
-use p2ppool_model::CrawlId;
 use p2ppool_model::snapshot::Node;
+use p2ppool_model::{CrawlId, Time};
 use p2ppool_store::NodeFilter;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -12,7 +12,7 @@ use crate::http::body::Query;
 use crate::http::caller::Caller;
 use crate::http::error::ErrorAnswer;
 use crate::http::page::{page, word};
-use crate::service::nodes::{MapPoints, Nodes};
+use crate::service::nodes::{MapPoints, Nodes, When};
 use crate::service::{Error, nodes, pools};
 
 /// Which nodes, in which order.
@@ -23,6 +23,9 @@ pub(crate) struct NodesQuery {
     /// The crawl; the newest by default.
     #[param(value_type = Option<i64>)]
     pub(crate) crawl: Option<CrawlId>,
+    /// Instead of `crawl`: the one that began nearest to this time.
+    #[param(value_type = Option<String>, format = DateTime)]
+    pub(crate) at: Option<Time>,
     /// Part of overlay address, host name, IP, version, namespace, virtual IP or package.
     q: String,
     /// `answering`, `dial_failed`, `connect_failed`, `ask_failed` or `not_dialled`.
@@ -40,6 +43,10 @@ pub(crate) struct NodesQuery {
 }
 
 impl NodesQuery {
+    pub(crate) fn when(&self) -> When {
+        When { crawl: self.crawl, at: self.at }
+    }
+
     pub(crate) fn filter(&self) -> Result<NodeFilter, Error> {
         Ok(NodeFilter {
             text: self.q.clone(),
@@ -57,6 +64,15 @@ pub(crate) struct CrawlQuery {
     /// The crawl; the newest by default.
     #[param(value_type = Option<i64>)]
     crawl: Option<CrawlId>,
+    /// Instead of `crawl`: the one that began nearest to this time.
+    #[param(value_type = Option<String>, format = DateTime)]
+    at: Option<Time>,
+}
+
+impl CrawlQuery {
+    pub(crate) fn when(&self) -> When {
+        When { crawl: self.crawl, at: self.at }
+    }
 }
 
 /// Nodes of a snapshot, and the hosts that are missing in it.
@@ -71,7 +87,7 @@ pub(crate) async fn list(
     let pool = pools::visible(&app, &caller.viewer, &name).await?;
     let page = page(query.limit, query.offset)?;
     let filter = query.filter()?;
-    let crawl = nodes::snapshot(&app, &pool, query.crawl).await?;
+    let crawl = nodes::snapshot_of(&app, &pool, &query.when()).await?;
     Ok(axum::Json(nodes::list(&app, crawl, &filter, page).await?))
 }
 
@@ -86,7 +102,7 @@ pub(crate) async fn show(
     Query(query): Query<CrawlQuery>,
 ) -> Result<axum::Json<Node>, Error> {
     let pool = pools::visible(&app, &caller.viewer, &name).await?;
-    let crawl = nodes::snapshot(&app, &pool, query.crawl).await?;
+    let crawl = nodes::snapshot_of(&app, &pool, &query.when()).await?;
     let crawl = crawl.ok_or_else(|| Error::not_found("node", &address))?;
     Ok(axum::Json(app.store.node(crawl.id, &address).await?))
 }
@@ -101,6 +117,6 @@ pub(crate) async fn map(
     Query(query): Query<CrawlQuery>,
 ) -> Result<axum::Json<MapPoints>, Error> {
     let pool = pools::visible(&app, &caller.viewer, &name).await?;
-    let crawl = nodes::snapshot(&app, &pool, query.crawl).await?;
+    let crawl = nodes::snapshot_of(&app, &pool, &query.when()).await?;
     Ok(axum::Json(nodes::map(&app, crawl).await?))
 }
