@@ -134,6 +134,7 @@ pub const RULES: &[Rule] = &[
     rule("GET", "/pools/{pool}/nodes/{address}", Pool(See)),
     rule("GET", "/pools/{pool}/map", Pool(See)),
     rule("GET", "/pools/{pool}/snapshots", Pool(See)),
+    rule("GET", "/pools/{pool}/stats", Pool(See)),
     rule("GET", "/pools/{pool}/stats.csv", Pool(See)),
     rule("GET", "/pools/{pool}/resources", Pool(See)),
     rule("GET", "/pools/{pool}/resources/top", Pool(See)),
@@ -143,6 +144,10 @@ pub const RULES: &[Rule] = &[
     rule("GET", "/geo/lookup", Account),
     rule("GET", "/geo/overrides", Needs::Role(SuperAdministrator)),
     rule("PUT", "/geo/overrides", Needs::Role(SuperAdministrator)),
+    rule("GET", "/pools/{pool}/diff", Pool(See)),
+    rule("GET", "/pools/{pool}/topology", Pool(See)),
+    rule("GET", "/pools/{pool}/deployed", Pool(See)),
+    rule("POST", "/pools/{pool}/repair", Pool(Manage)),
     // software and files
     rule("GET", "/bundles", Account),
     rule("POST", "/bundles", Needs::Role(Publisher)),
