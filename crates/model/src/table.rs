@@ -10,7 +10,7 @@ mod texts;
 
 use crate::HostId;
 use crate::host::Location;
-use crate::snapshot::{BrunetDetails, Node, NodeDetails, NodeStatus};
+use crate::snapshot::{BrunetDetails, Coordinates, Node, NodeDetails, NodeStatus};
 
 pub use columns::{List, Number, UNKNOWN, Word};
 pub use texts::{NO_TEXT, TextId, Texts};
@@ -188,6 +188,9 @@ impl NodeTable {
                 shortcuts: list(List::Shortcuts),
                 wedges: self.number(Number::Wedges, row).map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
                 subring: word(Word::Subring),
+                information: self.number(Number::Info, row) == Some(1),
+                coordinates: self.coordinates(row),
+                disagrees: columns::sides_of(self.number(Number::Disagrees, row).unwrap_or(0)),
             });
         }
         NodeDetails::Libp2p {
@@ -195,6 +198,15 @@ impl NodeTable {
             protocols: list(List::Protocols),
             info: self.number(Number::Info, row) == Some(1),
         }
+    }
+
+    fn coordinates(&self, row: usize) -> Option<Coordinates> {
+        Some(Coordinates {
+            x: self.float(Number::VivaldiX, row)?,
+            y: self.float(Number::VivaldiY, row)?,
+            height: self.float(Number::VivaldiHeight, row)?,
+            error: self.float(Number::VivaldiError, row)?,
+        })
     }
 
     /// Memory it takes, bytes.
@@ -229,6 +241,14 @@ mod tests {
                     subring,
                     shortcuts,
                     wedges,
+                    information: wedges.is_some(),
+                    coordinates: wedges.map(|n| Coordinates {
+                        x: f64::from(n) / 1e3,
+                        y: -1.5,
+                        height: 0.0,
+                        error: 0.001,
+                    }),
+                    disagrees: crate::consistency::RingSide::ALL.into_iter().skip(2).collect(),
                     ..BrunetDetails::default()
                 })
             },

@@ -1,6 +1,7 @@
 //! The columns of a table. A column's number is part of how snapshots lie in the database: numbers
 //! are never given to another column, new ones are added at the end.
 
+use crate::consistency::RingSide;
 use crate::snapshot::{Node, NodeDetails, NodeStatus};
 
 /// A number that is not known.
@@ -66,10 +67,20 @@ columns! {
         Longitude,
         /// The overlay kind.
         Kind,
-        /// libp2p: 1 when it speaks our info protocol.
+        /// 1 when it speaks our info protocol (libp2p), or has the Information service (Brunet).
         Info,
         /// Brunet: wrapped edges.
         Wedges,
+        /// Brunet: Vivaldi coordinate, thousandths.
+        VivaldiX,
+        /// Brunet: Vivaldi coordinate, thousandths.
+        VivaldiY,
+        /// Brunet: Vivaldi height, thousandths.
+        VivaldiHeight,
+        /// Brunet: estimated error of the coordinates, thousandths.
+        VivaldiError,
+        /// Brunet: sides on which its neighbour does not name it back, one bit each, in the order of [`RingSide::ALL`].
+        Disagrees,
     }
 }
 
@@ -128,7 +139,7 @@ impl Number {
     pub fn scale(self) -> f64 {
         match self {
             Self::Consistency | Self::Latitude | Self::Longitude => 1e6,
-            Self::Rtt => 1e3,
+            Self::Rtt | Self::VivaldiX | Self::VivaldiY | Self::VivaldiHeight | Self::VivaldiError => 1e3,
             Self::Cpu | Self::Load => 1e2,
             _ => 1.0,
         }
@@ -140,6 +151,11 @@ pub(super) fn number_of(node: &Node, column: Number) -> i64 {
         // A float to integer cast saturates, so nothing wraps.
         value.filter(|v| v.is_finite()).map(|value| (value * column.scale()).round() as i64)
     };
+    let brunet = match &node.details {
+        NodeDetails::Brunet(brunet) => Some(brunet),
+        NodeDetails::Libp2p { .. } => None,
+    };
+    let coordinates = brunet.and_then(|brunet| brunet.coordinates).filter(crate::snapshot::Coordinates::is_finite);
     let large = |value: Option<u64>| value.map(|value| i64::try_from(value).unwrap_or(i64::MAX));
     let small = |value: Option<u32>| value.map(i64::from);
     let number = match column {
@@ -163,16 +179,27 @@ pub(super) fn number_of(node: &Node, column: Number) -> i64 {
             NodeDetails::Libp2p { .. } => KIND_LIBP2P,
             NodeDetails::Brunet(_) => KIND_BRUNET,
         }),
-        Number::Info => match node.details {
-            NodeDetails::Libp2p { info, .. } => Some(i64::from(info)),
-            NodeDetails::Brunet(_) => None,
-        },
-        Number::Wedges => match &node.details {
-            NodeDetails::Brunet(brunet) => small(brunet.wedges),
-            NodeDetails::Libp2p { .. } => None,
-        },
+        Number::Info => Some(i64::from(match &node.details {
+            NodeDetails::Libp2p { info, .. } => *info,
+            NodeDetails::Brunet(brunet) => brunet.information,
+        })),
+        Number::Wedges => brunet.and_then(|brunet| small(brunet.wedges)),
+        Number::VivaldiX => scaled(coordinates.map(|place| place.x)),
+        Number::VivaldiY => scaled(coordinates.map(|place| place.y)),
+        Number::VivaldiHeight => scaled(coordinates.map(|place| place.height)),
+        Number::VivaldiError => scaled(coordinates.map(|place| place.error)),
+        Number::Disagrees => brunet.map(|brunet| bits_of(&brunet.disagrees)),
     };
     number.unwrap_or(UNKNOWN)
+}
+
+fn bits_of(sides: &[RingSide]) -> i64 {
+    (0..).zip(RingSide::ALL).filter(|(_, side)| sides.contains(side)).map(|(bit, _)| 1 << bit).sum()
+}
+
+/// The sides whose bits are set.
+pub(super) fn sides_of(bits: i64) -> Vec<RingSide> {
+    (0..).zip(RingSide::ALL).filter(|(bit, _)| bits >> bit & 1 == 1).map(|(_, side)| side).collect()
 }
 
 pub(super) fn word_of(node: &Node, column: Word) -> Option<&str> {
