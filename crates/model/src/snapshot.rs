@@ -109,6 +109,7 @@ pub const ADDRESSES_MAX: usize = 16;
 /// What only one overlay kind knows of a node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "nodes in memory are few; a box would be one more allocation for each")]
 pub enum NodeDetails {
     /// A libp2p node.
     Libp2p {
