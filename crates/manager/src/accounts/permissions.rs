@@ -53,7 +53,7 @@ const fn rule(method: &'static str, path: &'static str, needs: Needs) -> Rule {
 
 use Needs::{Account, Anyone, Listed, Pool, Task};
 use Right::{Inspect, Manage, Own, See};
-use Role::{Publisher, SuperAdministrator};
+use Role::{Administrator, Publisher, SuperAdministrator};
 
 /// Every route.
 #[rustfmt::skip]
@@ -151,6 +151,8 @@ pub const RULES: &[Rule] = &[
     // software and files
     rule("GET", "/bundles", Account),
     rule("POST", "/bundles", Needs::Role(Publisher)),
+    rule("GET", "/runtimes", Account),
+    rule("POST", "/runtimes/mono", Needs::Role(Administrator)),
     rule("GET", "/pools/{pool}/files", Pool(See)),
     rule("GET", "/pools/{pool}/files/{path}", Pool(See)),
 ];

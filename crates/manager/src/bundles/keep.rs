@@ -129,17 +129,19 @@ fn check(path: &Path, name: &str) -> Result<Bundle, BundlesError> {
     Ok(describe(digest, name, kind, size, &unpacked.files, program))
 }
 
-/// The first kind that knows the program; when none does, what the default kind missed.
+/// The first kind that knows the program. When none does: what the kind missed that found its program, else what
+/// each looked for.
 fn recognise(files: &[PackageFile]) -> Result<(OverlayKindName, Program), BundleError> {
-    let mut first = None;
+    let mut looked_for = Vec::new();
     for name in KINDS {
         match kind(name).map(|kind| kind.recognise(files)) {
             Some(Ok(program)) => return Ok((name, program)),
-            Some(Err(error)) => first = first.or(Some(error)),
+            Some(Err(BundleError::NoProgram { reason })) => looked_for.push(reason),
+            Some(Err(error)) => return Err(error),
             None => {}
         }
     }
-    Err(first.unwrap_or(BundleError::Empty))
+    Err(BundleError::NoProgram { reason: looked_for.join("; ") })
 }
 
 fn describe(

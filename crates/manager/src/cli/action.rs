@@ -19,11 +19,14 @@ use super::watch::{follow, summary};
 pub(super) async fn run(command: ActionCommand, client: &Client, output: Output) -> Result<ExitCode, CliError> {
     let (action, on, params) = match command {
         ActionCommand::Install { on, bundle } => (Action::Install, on, with_bundle(json!({}), bundle, client).await?),
-        ActionCommand::Upgrade { on, bundle, hosts, settings, rolling } => {
+        ActionCommand::Upgrade { on, bundle, hosts, keep_namespace, settings, rolling } => {
             let mut params = rolling.asked().map_or_else(|| json!({}), |rolling| json!({ "rolling": rolling }));
             let patch = settings_patch_of(&on.pool, &settings, client).await?;
             if patch != json!({}) {
                 params["settings"] = patch;
+            }
+            if keep_namespace {
+                params["keep_namespace"] = Value::Bool(true);
             }
             if let Some(file) = hosts {
                 params["hosts"] = Value::String(read_text(&file)?);

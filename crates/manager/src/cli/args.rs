@@ -90,6 +90,9 @@ pub(super) enum Command {
     /// Software archives: upload, list
     #[command(subcommand)]
     Bundle(BundleCommand),
+    /// What nodes run on where hosts have nothing: make it, list it
+    #[command(subcommand)]
+    Runtime(RuntimeCommand),
     /// Geolocation: look an address up, install DB-IP City Lite
     #[command(subcommand)]
     Geoip(GeoipCommand),
@@ -364,6 +367,10 @@ pub(super) struct SettingsArgs {
     /// The crawl may dial private and loopback addresses
     #[arg(long, num_args = 0..=1, default_missing_value = "true", require_equals = true, value_name = "BOOL")]
     pub(super) private_addresses: Option<bool>,
+    /// Setting of a Brunet pool, such as `runtime=bundled`, `nodes_per_host=20` or
+    /// `security.enabled=true`; may be given more than once
+    #[arg(long, value_name = "KEY=VALUE", value_parser = super::pool::brunet_setting)]
+    pub(super) brunet: Vec<(String, serde_json::Value)>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -386,6 +393,9 @@ pub(super) enum ActionCommand {
         /// New host list, `-` for standard input
         #[arg(long, value_name = "FILE")]
         hosts: Option<PathBuf>,
+        /// A new Brunet bundle keeps the old namespace
+        #[arg(long)]
+        keep_namespace: bool,
         #[command(flatten)]
         settings: Box<SettingsArgs>,
         #[command(flatten)]
@@ -619,6 +629,27 @@ pub(super) enum BundleCommand {
         file: PathBuf,
     },
     /// List uploaded archives
+    List,
+}
+
+/// A runtime that can be made.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(super) enum RuntimeName {
+    /// A relocatable Mono, for Brunet pools
+    Mono,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RuntimeCommand {
+    /// Make it on the manager, of Debian's packages, and wait for it
+    Build {
+        /// Which one
+        name: RuntimeName,
+        /// Fetch the packages even when the manager's machine has a Mono of its own
+        #[arg(long)]
+        from_packages: bool,
+    },
+    /// List what was made
     List,
 }
 

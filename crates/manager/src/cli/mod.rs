@@ -16,6 +16,7 @@ mod node;
 mod output;
 mod pool;
 mod rolling;
+mod runtime;
 mod schedule;
 mod serve;
 mod task;
@@ -88,6 +89,7 @@ async fn client_command(command: Command, client: Client, output: Output) -> Res
         Command::Pool(command) => pool::run(command, &client, output).await?,
         Command::Host(command) => host::run(command, &client, output).await?,
         Command::Key(command) => host::run_key(command, &client, output).await?,
+        Command::Runtime(command) => runtime::run(command, &client, output).await?,
         Command::Bundle(command) => bundle::run(command, &client, output).await?,
         Command::User(command) => user::run(command, &client, output).await?,
         Command::Login(login) => login::login(login, &client, output).await?,

@@ -141,6 +141,7 @@ fn settings_patch(settings: &SettingsArgs, ports: Ports) -> Result<Value, CliErr
     set("bootstrap", (!settings.bootstrap.is_empty()).then(|| json!(settings.bootstrap)));
     set("private_addresses", settings.private_addresses.map(Value::from));
     set("ports", ports_patch(settings, ports));
+    set("brunet", brunet_patch(&settings.brunet));
     let secret = settings.network_secret.as_deref().map(read_text).transpose()?;
     set("network_secret", secret.map(|secret| Value::from(secret.trim())));
     Ok(Value::Object(patch))
@@ -212,6 +213,29 @@ fn details(summary: &Summary) -> String {
     format!("{}\n{facts}{tasks}", pool.name)
 }
 
+/// One `KEY=VALUE`; a value that is no JSON is a text.
+pub(super) fn brunet_setting(text: &str) -> Result<(String, Value), String> {
+    let (key, value) = text.split_once('=').ok_or("must be KEY=VALUE, such as runtime=bundled")?;
+    let value = match key {
+        "mono_min" | "runtime" => Value::from(value),
+        "devices" => value.split(',').filter(|device| !device.is_empty()).collect(),
+        _ => serde_json::from_str(value).unwrap_or_else(|_| Value::from(value)),
+    };
+    Ok((key.to_owned(), value))
+}
+
+/// The settings as one object; `security.enabled` is a field within a field.
+fn brunet_patch(given: &[(String, Value)]) -> Option<Value> {
+    let mut patch = json!({});
+    for (key, value) in given {
+        match key.split_once('.') {
+            Some((group, field)) => patch[group][field] = value.clone(),
+            None => patch[key] = value.clone(),
+        }
+    }
+    (!given.is_empty()).then_some(patch)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -238,5 +262,18 @@ mod tests {
         let summary: Summary = serde_json::from_value(pool).unwrap();
         assert!(summary.pool.settings.is_test);
         assert!(details(&summary).contains("udp off"));
+    }
+
+    #[test]
+    fn brunet_settings_are_typed_by_their_key() {
+        let given =
+            ["runtime=bundled", "nodes_per_host=20", "security.enabled=true", "devices=eth0,eth1", "mono_min=5.2"];
+        let given: Vec<_> = given.iter().map(|text| brunet_setting(text).unwrap()).collect();
+        let patch = brunet_patch(&given).unwrap();
+        let settings: p2ppool_model::brunet::BrunetSettings = serde_json::from_value(patch).unwrap();
+        assert_eq!((settings.nodes_per_host, settings.mono_min.as_str()), (20, "5.2"));
+        assert!(settings.security.enabled && settings.devices == ["eth0", "eth1"]);
+        assert!(brunet_setting("runtime").is_err());
+        assert_eq!(brunet_patch(&[]), None);
     }
 }

@@ -18,7 +18,7 @@ use crate::http::body::HOST_LIST_MAX;
 use crate::http::caller::SESSION_COOKIE;
 use crate::http::handlers::{
     accounts, actions, bundles, connect, events, exports, files, grants, hosts, keys, meta, nodes, permissions, pools,
-    rollouts, schedules, snapshots, tasks, users,
+    rollouts, runtimes, schedules, snapshots, tasks, users,
 };
 use crate::http::handlers::{deployed, history, topology};
 use crate::http::handlers::{geo, resources};
@@ -96,6 +96,8 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(nodes::list))
         .routes(routes!(nodes::show))
         .routes(routes!(nodes::map))
+        .routes(routes!(runtimes::list))
+        .routes(routes!(runtimes::build_mono))
         .routes(routes!(schedules::list))
         .routes(routes!(schedules::preview))
         .routes(routes!(schedules::create))

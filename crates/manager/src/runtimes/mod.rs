@@ -128,15 +128,22 @@ impl Runtimes {
         vec![Runtime { name: "mono".to_owned(), state, message: progress.message.clone(), made }]
     }
 
-    /// Makes a Mono of Debian's packages and keeps it.
+    /// Begins to make a Mono of Debian's packages. The future makes and keeps it, and tells what is missing
+    /// on this machine when it can't; dropped, it ends.
     ///
     /// # Errors
-    /// What is missing on this machine, and what to do.
-    pub async fn build(&self, source: MonoSource) -> Result<MadeRuntime, RuntimeError> {
-        let _turn = Turn::begin(self)?;
-        let result = self.make(source).await;
-        self.progress().message = result.as_ref().err().map(ToString::to_string).unwrap_or_default();
-        result
+    /// [`RuntimeError::Building`] when one is being made.
+    pub fn begin(
+        &self,
+        source: MonoSource,
+    ) -> Result<impl Future<Output = Result<MadeRuntime, RuntimeError>> + Send + use<>, RuntimeError> {
+        let turn = Turn::begin(self.clone())?;
+        Ok(async move {
+            let Turn(runtimes) = &turn;
+            let result = runtimes.make(source).await;
+            runtimes.progress().message = result.as_ref().err().map(ToString::to_string).unwrap_or_default();
+            result
+        })
     }
 
     /// The archive that hosts get.
@@ -217,10 +224,10 @@ impl Runtimes {
 }
 
 /// Only one is made at a time; a making that is dropped ends its turn.
-struct Turn<'a>(&'a Runtimes);
+struct Turn(Runtimes);
 
-impl<'a> Turn<'a> {
-    fn begin(runtimes: &'a Runtimes) -> Result<Self, RuntimeError> {
+impl Turn {
+    fn begin(runtimes: Runtimes) -> Result<Self, RuntimeError> {
         let mut progress = runtimes.progress();
         if progress.building {
             return Err(RuntimeError::Building);
@@ -231,7 +238,7 @@ impl<'a> Turn<'a> {
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Turn {
     fn drop(&mut self) {
         self.0.progress().building = false;
     }

@@ -15,6 +15,7 @@ pub mod nodes;
 pub mod pools;
 pub mod resources;
 pub mod rollouts;
+pub mod runtimes;
 pub mod schedules;
 pub mod tasks;
 pub mod topology;

@@ -1,7 +1,7 @@
 //! Tasks: look at them, ask for them, end them.
 
 use p2ppool_model::action::Relation;
-use p2ppool_model::pool::{Pool, PoolState};
+use p2ppool_model::pool::{OverlayKindName, Pool, PoolState};
 use p2ppool_model::role::Role;
 use p2ppool_model::rolling::Rolling;
 use p2ppool_model::task::Task;
@@ -49,6 +49,29 @@ pub async fn request(
     Ok(app.engine.request(ask).await?)
 }
 
+/// A Brunet overlay of two kinds of nodes is rarely one: nodes of different versions refuse each other or, worse,
+/// half understand each other, and hosts that were not reached go on in it. In a namespace of its own the new
+/// one is whole from the start, and who is left in the old one is seen as out of version.
+fn check_namespace(pool: &Pool, params: &UpgradeParams) -> Result<(), Error> {
+    let brings_another = params.bundle.is_some() && pool.bundle.is_some() && params.bundle != pool.bundle;
+    if pool.settings.kind != OverlayKindName::Brunet || !brings_another || params.keep_namespace {
+        return Ok(());
+    }
+    let wanted = params.settings.as_ref().and_then(|settings| settings.get("namespace")).and_then(Value::as_str);
+    if wanted.is_some_and(|wanted| !wanted.is_empty() && wanted != pool.settings.namespace) {
+        return Ok(());
+    }
+    let old = &pool.settings.namespace;
+    Err(Error::Conflict {
+        code: "namespace_needed",
+        message: format!(
+            "another bundle needs another namespace than `{old}`: nodes of two versions in one Brunet overlay disturb \
+             each other, and hosts that the upgrade can't reach would stay in it; give a new `namespace` with the \
+             upgrade, or `keep_namespace` when you know that both versions get on"
+        ),
+    })
+}
+
 async fn check_bundle(app: &App, pool: &Pool, digest: &str) -> Result<(), Error> {
     let digest: Digest = digest.parse().map_err(|error| Error::field("bundle", format!("{error}")))?;
     match app.store.bundle(&digest).await {
@@ -75,6 +98,8 @@ pub struct UpgradeParams {
     /// Settings to change.
     #[schema(value_type = Option<p2ppool_model::pool::PoolSettings>)]
     pub settings: Option<Map<String, Value>>,
+    /// A new Brunet bundle keeps the namespace of the old one: old and new nodes then share one overlay.
+    pub keep_namespace: bool,
     /// In batches, with a gate after each; the settings are the pool's when the last gate was passed.
     pub rolling: Option<Rolling>,
 }
@@ -94,6 +119,7 @@ pub async fn upgrade(app: &App, viewer: &Viewer, mut pool: Pool, mut params: Upg
     if let Some(digest) = &params.bundle {
         check_bundle(app, &pool, digest.as_str()).await?;
     }
+    check_namespace(&pool, &params)?;
     let hosts = params.hosts.as_deref().map(pools::hosts_of).transpose()?;
     let settings = match &params.rolling {
         Some(rolling) => {
@@ -173,5 +199,45 @@ impl From<AskError> for Error {
             AskError::Params(why) => Self::field("params", why),
             AskError::Store(error) => error.into(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use p2ppool_model::pool::PoolSettings;
+    use p2ppool_model::{PoolId, Time};
+
+    use super::*;
+
+    fn pool(kind: OverlayKindName) -> Pool {
+        Pool {
+            id: PoolId(1),
+            name: "demo".parse().unwrap(),
+            settings: PoolSettings { kind, namespace: "old".into(), ..PoolSettings::default() },
+            state: PoolState::Running,
+            bundle: Some(Digest::of(b"first")),
+            package: Some(Digest::of(b"package")),
+            owner: None,
+            created: Time(0),
+        }
+    }
+
+    #[test]
+    fn another_brunet_bundle_needs_another_namespace_or_a_word() {
+        let brunet = pool(OverlayKindName::Brunet);
+        let with = |bundle: &[u8], settings: Value, keep_namespace: bool| UpgradeParams {
+            bundle: Some(Digest::of(bundle)),
+            settings: settings.as_object().cloned(),
+            keep_namespace,
+            ..UpgradeParams::default()
+        };
+        let refused = |pool: &Pool, params: UpgradeParams| check_namespace(pool, &params).err().map(|e| e.to_string());
+        let why = refused(&brunet, with(b"second", Value::Null, false)).unwrap();
+        assert!(why.contains("`old`") && why.contains("keep_namespace"), "{why}");
+        assert!(refused(&brunet, with(b"second", serde_json::json!({ "namespace": "old" }), false)).is_some());
+        assert_eq!(refused(&brunet, with(b"second", serde_json::json!({ "namespace": "new" }), false)), None);
+        assert_eq!(refused(&brunet, with(b"second", Value::Null, true)), None);
+        assert_eq!(refused(&brunet, with(b"first", Value::Null, false)), None);
+        assert_eq!(refused(&pool(OverlayKindName::Libp2p), with(b"second", Value::Null, false)), None);
     }
 }

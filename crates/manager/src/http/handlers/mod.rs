@@ -19,6 +19,7 @@ pub(crate) mod permissions;
 pub(crate) mod pools;
 pub(crate) mod resources;
 pub(crate) mod rollouts;
+pub(crate) mod runtimes;
 pub(crate) mod schedules;
 pub(crate) mod snapshots;
 pub(crate) mod tasks;

@@ -20,5 +20,6 @@ mod permissions;
 mod pools;
 mod resources;
 mod rollouts;
+mod runtimes;
 mod schedules;
 mod tasks;

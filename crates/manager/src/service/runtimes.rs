@@ -1,0 +1,34 @@
+//! Runtimes: look at them, have one made.
+
+use std::sync::Arc;
+
+use crate::app::App;
+use crate::runtimes::{MonoSource, Runtime};
+use crate::service::Error;
+
+/// Every runtime.
+pub fn list(app: &App) -> Vec<Runtime> {
+    app.runtimes.list()
+}
+
+/// Begins to make the relocatable Mono; it ends by itself, or with the manager.
+///
+/// # Errors
+/// A conflict when one is being made already.
+pub fn build_mono(app: &Arc<App>, from_packages: bool) -> Result<Runtime, Error> {
+    let source = if from_packages { MonoSource::Packages } else { MonoSource::Any };
+    let build =
+        app.runtimes.begin(source).map_err(|error| Error::Conflict { code: "building", message: error.to_string() })?;
+    let shutdown = app.shutdown.clone();
+    tokio::spawn(async move {
+        let made = tokio::select! {
+            made = build => made,
+            () = shutdown.cancelled() => return,
+        };
+        match made {
+            Ok(made) => tracing::info!(digest = made.digest.short(), version = made.version, "made a relocatable Mono"),
+            Err(error) => tracing::warn!(%error, "make a relocatable Mono"),
+        }
+    });
+    app.runtimes.list().into_iter().next().ok_or_else(|| Error::not_found("runtime", "mono"))
+}
