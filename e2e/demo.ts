@@ -37,6 +37,7 @@ export default async function startDemo(): Promise<() => Promise<void>> {
     const password = await readPassword(demo, lines);
     process.env['E2E_URL'] = `http://127.0.0.1:${port}`;
     process.env['E2E_PASSWORD'] = password;
+    process.env['E2E_DATA'] = data;
     await crawled(demo, lines);
   } catch (thrown) {
     await stop();

@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
 import { expect, open, test, url } from './support';
 
 test('a crawl is started and watched until it ends, without a reload', async ({ page }) => {
@@ -51,3 +53,50 @@ test('stop asks for the name of the pool and does nothing without it', async ({ 
   const tasks = await (await page.request.get(`${url}/api/v1/tasks?pool=demo`)).json();
   expect(tasks.items.some((task: { action: string }) => task.action === 'stop')).toBe(false);
 });
+
+test('a rolling upgrade pauses at a gate that is not passed, shows why, and goes on when told', async ({ page }) => {
+  await open(page, 'pools/demo');
+  await page.getByRole('button', { name: 'More actions for demo' }).click();
+  await page.getByRole('button', { name: 'Upgrade…' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('In batches, with a gate after each').check();
+  await dialog.getByLabel('Hosts per batch').fill('0%');
+  await expect(dialog.getByText('must be a number of hosts')).toBeVisible();
+  await expect(dialog.getByRole('button', { name: 'Upgrade on 12 hosts' })).toBeDisabled();
+  await dialog.getByLabel('Hosts per batch').fill('1');
+  await expect(dialog.getByText('12 batches')).toBeVisible();
+  await dialog.getByLabel('Nodes answering').fill('100%');
+  await dialog.getByLabel('Within, minutes').fill('0.1');
+  await dialog.getByRole('button', { name: 'Upgrade on 12 hosts' }).click();
+  await page.getByRole('link', { name: 'Watch it' }).click();
+
+  const panel = page.getByRole('region', { name: 'In batches' });
+  await expect(panel.getByText('Passed').first()).toBeVisible();
+  const stopped = nodeProcesses()[11] ?? 0;
+  process.kill(stopped, 'SIGSTOP');
+  try {
+    await expect(panel.getByText('A gate was not passed.')).toBeVisible();
+    const row = panel.getByRole('row', { name: /Nodes answering/ }).last();
+    await expect(row).toContainText('✕ 11');
+    await expect(row).toContainText('12');
+  } finally {
+    process.kill(stopped, 'SIGCONT');
+  }
+  await panel.getByRole('button', { name: 'Look again' }).click();
+  await expect(page.locator('header').getByText('Succeeded')).toBeVisible();
+  await expect(panel.getByText('Passed')).toHaveCount(12);
+});
+
+/** The demo's own nodes, by process id. */
+function nodeProcesses(): number[] {
+  const data = process.env['E2E_DATA'] ?? '/nowhere';
+  const ids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return ids.map(Number).filter((id) => {
+    try {
+      const [program = ''] = readFileSync(`/proc/${id}/cmdline`, 'utf8').split('\0');
+      return program.endsWith('p2pnode') && program.startsWith(`${data}/hosts/`);
+    } catch {
+      return false;
+    }
+  });
+}

@@ -2,7 +2,7 @@
 
 import { answer, apiUrl, asText, client, segment, upload } from './http';
 import type { paths } from './schema';
-import type { Action, Bundle, Outcome, PoolSettings } from './types';
+import type { Action, Bundle, Decision, Outcome, PoolSettings, Rolling } from './types';
 
 type Signal = AbortSignal | undefined;
 type Params<Path extends keyof paths> = paths[Path] extends {
@@ -75,6 +75,10 @@ export const uploadBundle = (file: File, progress: (share: number) => void) =>
 /** What an action can be told; the manager refuses what it doesn't know. */
 export interface ActionParams {
   bundle?: string;
+  rolling?: Rolling;
+  /** Of stop: what becomes of the pool here. */
+  keep?: boolean;
+  forget?: boolean;
 }
 
 /**
@@ -99,6 +103,11 @@ export const hostOutput = (id: number, host: number, signal?: Signal) =>
       signal,
     }),
   );
+
+export const rollout = (id: number, signal?: Signal) =>
+  answer(client.GET('/api/v1/tasks/{id}/rollout', { params: { path: { id } }, signal }));
+export const decideRollout = (id: number, decision: Decision) =>
+  answer(client.POST('/api/v1/tasks/{id}/continue', { params: { path: { id } }, body: { decision } }));
 
 export const cancelTask = (id: number) =>
   answer(client.POST('/api/v1/tasks/{id}/cancel', { params: { path: { id } } }));

@@ -20,7 +20,11 @@ export type NodeStatus = Schemas['NodeStatus'];
 export type Outcome = Schemas['Outcome'];
 export type Role = Schemas['Role'];
 export type PoolState = Schemas['PoolState'];
+export type Step = Schemas['Step'];
 export type TaskState = Schemas['TaskState'];
+
+export type Decision = Schemas['Decision'];
+export type Rolling = Schemas['Rolling'];
 
 export type Bundle = Noun<'Bundle'>;
 export type ClientConfig = Noun<'ClientConfig'>;
@@ -41,6 +45,8 @@ export type Pool = Noun<'Pool'>;
 export type PoolFile = Noun<'PoolFile'>;
 export type PoolSettings = Schemas['PoolSettings'];
 export type PoolSummary = Noun<'PoolSummary'>;
+export type GateReading = Noun<'GateReading'>;
+export type Rollout = Noun<'RolloutView'>;
 export type Snapshot = Noun<'Snapshot'>;
 export type Task = Noun<'Task'>;
 export type TaskHost = Noun<'TaskHost'>;

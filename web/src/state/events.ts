@@ -20,6 +20,7 @@ export function coalesce(events: readonly Event[]): Event[] {
 function keyOf(event: Event): string {
   if (event.type === 'task') return `task ${event.task.id}`;
   if (event.type === 'task_hosts') return `task_hosts ${event.task}`;
+  if (event.type === 'rollout') return `rollout ${event.rollout.task}`;
   return `${event.type} ${event.pool ?? ''}`;
 }
 
@@ -46,12 +47,21 @@ export function mergeTask(tasks: readonly Task[], task: Task, keep: (task: Task)
   return [...others, task].sort((a, b) => b.id - a.id);
 }
 
+/** Kinds of events that this version understands. */
+export const KNOWN_EVENTS: readonly Event['type'][] = [
+  'task',
+  'task_hosts',
+  'rollout',
+  'crawl',
+  'pool',
+  'reread',
+];
+
 /** The text of one server-sent message as an event; `undefined` for what this version doesn't know. */
 export function parseEvent(text: string): Event | undefined {
   try {
     const event = JSON.parse(text) as Event;
-    const known = ['task', 'task_hosts', 'crawl', 'pool', 'reread'];
-    return known.includes(event?.type) ? event : undefined;
+    return KNOWN_EVENTS.includes(event?.type) ? event : undefined;
   } catch {
     return undefined;
   }

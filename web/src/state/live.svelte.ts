@@ -1,6 +1,6 @@
 import { apiUrl } from '../api/http';
 import type { Event } from '../api/types';
-import { coalesce, parseEvent } from './events';
+import { coalesce, KNOWN_EVENTS, parseEvent } from './events';
 import { nextFreshness, type Freshness } from './freshness';
 
 /** Listeners are told of events in batches, at most four a second. */
@@ -10,7 +10,7 @@ const RETRY_FIRST_MS = 1_000;
 const RETRY_MAX_MS = 15_000;
 /** More events than this in one batch are replaced by "read everything again". */
 const BATCH_MAX = 2_000;
-const TYPES = ['message', 'task', 'task_hosts', 'crawl', 'pool', 'reread'];
+const TYPES = ['message', ...KNOWN_EVENTS];
 
 type Listener = (events: Event[]) => void;
 
