@@ -1,33 +1,62 @@
 import { expect, open, test, url } from './support';
 
-test('a new pool: every wrong line of the host list is named while it is typed', async ({ page }) => {
+test('a new pool: each step checks while one types, the draft is kept, and hosts are tried for real', async ({ page }) => {
   await open(page, 'pools/new');
-  await page.getByLabel('One host per line').fill('planet1.example.org\nbad host!\nplanet1.example.org\n10.0.0.7:2222\n');
+  const next = page.getByRole('button', { name: /^Next/ });
+  await page.getByLabel('One host per line').fill('planet1.example.org\nbad host!\nplanet1.example.org\n127.0.0.1:1\n');
   await expect(page.getByText('2 hosts right')).toBeVisible();
   await expect(page.getByText(/^line 2:/)).toBeVisible();
   await expect(page.getByText(/^line 3:.*already on line 1/)).toBeVisible();
 
+  await page.getByRole('navigation', { name: 'Steps' }).getByRole('link', { name: /Review/ }).click();
   await page.getByRole('button', { name: 'Create', exact: true }).click();
   await expect(page.getByText('must be 1 to 63 of a-z')).toBeVisible();
+  await expect(page).toHaveURL(`${url}/pools/new`);
 
   await page.getByLabel('Name', { exact: true }).fill('planet');
-  await page.getByLabel('One host per line').fill('planet1.example.org\n10.0.0.7:2222\n');
+  // A file is as good as typing, whether it is dropped or chosen.
+  const list = await page.evaluateHandle(() => {
+    const data = new DataTransfer();
+    data.items.add(new File(['127.0.0.1:1\n127.0.0.1:2\n'], 'hosts.txt', { type: 'text/plain' }));
+    return data;
+  });
+  await page.getByRole('group', { name: 'Choose a file' }).dispatchEvent('drop', { dataTransfer: list });
   await expect(page.getByText('2 hosts right')).toBeVisible();
+  await next.click();
   await page.getByLabel('User on the hosts').fill('ops');
+  await page.reload();
+  await expect(page.getByLabel('User on the hosts')).toHaveValue('ops');
+  await next.click();
+  await expect(page.getByLabel('Software')).toHaveValue('');
+  await next.click();
+  await page.getByLabel('TCP port').fill('70000');
+  await next.click();
   await page.getByRole('button', { name: 'Create', exact: true }).click();
-  await expect(page.getByText('Pool planet was created')).toBeVisible();
+  await expect(page.getByText('must be between 1 and 65535')).toBeVisible();
+  await page.getByLabel('TCP port').fill('4650');
+  await next.click();
+  await expect(page.getByText('2 hosts, as ops, by SSH')).toBeVisible();
+  await page.getByRole('button', { name: 'Create', exact: true }).click();
+  await expect(page.getByRole('heading', { name: 'Pool planet was created' })).toBeVisible();
   await expect(page.locator('pre')).toContainText('ssh-ed25519 ');
+
+  await page.getByRole('button', { name: 'Test on 2 hosts' }).click();
+  const results = page.getByRole('table', { name: 'Results of the test' });
+  await expect(results.getByText('Unreachable')).toHaveCount(2);
+  await expect(results).toContainText('refused');
+  await expect(page.getByText('Not every host could be reached')).toBeVisible();
+
   await page.getByRole('link', { name: 'To the pool' }).click();
   await expect(page.getByRole('heading', { name: 'planet' })).toBeVisible();
   await page.getByRole('navigation', { name: 'Pool' }).getByRole('link', { name: 'Hosts' }).click();
-  await expect(page.getByRole('region', { name: 'Hosts' }).getByText('Not looked at')).toHaveCount(2);
+  await expect(page.getByRole('region', { name: 'Hosts' }).getByText('Unreachable')).toHaveCount(2);
 
   const gone = await page.request.delete(`${url}/api/v1/pools/planet`);
   expect(gone.status()).toBe(204);
 });
 
 test('a token is shown once, works, and ends when it is deleted', async ({ page, playwright }) => {
-  await open(page, 'settings');
+  await open(page, 'settings/tokens');
   await page.getByLabel('What it is for').fill('e2e');
   await page.getByRole('button', { name: 'Make a token' }).click();
   const secret = await page.locator('.made code').innerText();

@@ -46,9 +46,28 @@ describe('the form of a pool', () => {
   });
 
   it('shows a pool as it is', () => {
-    const settings = settingsOf({ ...form, udp: '', description: 'x' });
+    const settings = settingsOf({
+      ...form,
+      udp: '',
+      description: 'x',
+      kind: 'brunet',
+      devices: 'eth0, eth1',
+    });
+    expect(settings.brunet?.devices).toEqual(['eth0', 'eth1']);
     const pool = { ...settings, name: 'planet' } as PoolSummary;
     expect(settingsOf(formOf(pool))).toEqual(settings);
+  });
+
+  it('names what only Brunet refuses', () => {
+    const brunet = { ...form, kind: 'brunet' as const, namespace: 'Deployed.Realm:1' };
+    expect(formErrors(brunet)).toEqual({});
+    expect(formErrors({ ...brunet, kind: 'libp2p' }).namespace).toContain('a-z');
+    expect(Object.keys(formErrors({ ...brunet, nodes_per_host: '201', mono_min: 'new' }))).toEqual([
+      'mono_min',
+      'nodes_per_host',
+    ]);
+    const security = { enabled: false, secure_edges: true, self_signed_certificates: false };
+    expect(formErrors({ ...brunet, security }).security).toContain('security');
   });
 });
 

@@ -2,7 +2,16 @@
 
 import { answer, apiUrl, asText, client, segment, upload } from './http';
 import type { paths } from './schema';
-import type { Action, Bundle, Decision, Outcome, PoolSettings, Rolling } from './types';
+import type {
+  Action,
+  Bundle,
+  Decision,
+  GeoSettings,
+  Outcome,
+  PoolSettings,
+  Rolling,
+  SchedulePatch,
+} from './types';
 
 type Signal = AbortSignal | undefined;
 type Params<Path extends keyof paths> = paths[Path] extends {
@@ -79,6 +88,8 @@ export interface ActionParams {
   /** Of stop: what becomes of the pool here. */
   keep?: boolean;
   forget?: boolean;
+  /** Of gather usage: only so many hosts. */
+  sample?: number;
 }
 
 /**
@@ -114,6 +125,19 @@ export const cancelTask = (id: number) =>
 export const retryTask = (id: number, only: Outcome[] = []) =>
   answer(client.POST('/api/v1/tasks/{id}/retry', { params: { path: { id } }, body: { only } }));
 
+export const schedules = (pool: string | undefined, signal?: Signal) =>
+  answer(client.GET('/api/v1/schedules', { params: { query: { pool } }, signal }));
+export const previewSchedule = (cron: string, time_zone: string, signal?: Signal) =>
+  answer(client.GET('/api/v1/schedules/preview', { params: { query: { cron, time_zone } }, signal }));
+export const createSchedule = (pool: string, body: SchedulePatch) =>
+  answer(client.POST('/api/v1/pools/{pool}/schedules', { params: of(pool), body: body as never }));
+export const editSchedule = (id: number, body: SchedulePatch) =>
+  answer(client.PATCH('/api/v1/schedules/{id}', { params: { path: { id } }, body: body as never }));
+export const deleteSchedule = (id: number) =>
+  answer(client.DELETE('/api/v1/schedules/{id}', { params: { path: { id } } }));
+export const runSchedule = (id: number) =>
+  answer(client.POST('/api/v1/schedules/{id}/run', { params: { path: { id } } }));
+
 export const snapshots = (pool: string, query: SnapshotsQuery, signal?: Signal) =>
   answer(client.GET('/api/v1/pools/{pool}/snapshots', { params: { ...of(pool), query }, signal }));
 export const nodes = (pool: string, query: NodesQuery, signal?: Signal) =>
@@ -137,3 +161,12 @@ export const fileUrl = (pool: string, path: string) =>
   apiUrl(`pools/${segment(pool)}/files/${path.split('/').map(segment).join('/')}`);
 export const connect = (pool: string, signal?: Signal) =>
   answer(client.GET('/api/v1/pools/{pool}/connect', { params: of(pool), signal }));
+
+export const geo = (signal?: Signal) => answer(client.GET('/api/v1/geo', { signal }));
+export const setGeo = (body: GeoSettings) => answer(client.PUT('/api/v1/geo', { body }));
+export const geoLookup = (ip: string, signal?: Signal) =>
+  answer(client.GET('/api/v1/geo/lookup', { params: { query: { ip } }, signal }));
+export const geoOverrides = (signal?: Signal) =>
+  answer(client.GET('/api/v1/geo/overrides', { parseAs: 'text', signal }));
+export const setGeoOverrides = (text: string) =>
+  answer(client.PUT('/api/v1/geo/overrides', { body: text, ...asText }));

@@ -45,8 +45,17 @@ export type Pool = Noun<'Pool'>;
 export type PoolFile = Noun<'PoolFile'>;
 export type PoolSettings = Schemas['PoolSettings'];
 export type PoolSummary = Noun<'PoolSummary'>;
+export type GeoAnswer = Noun<'GeoAnswer'>;
+export type GeoSettings = Schemas['GeoSettings'];
+export type GeoState = Noun<'GeoState'>;
 export type GateReading = Noun<'GateReading'>;
 export type Rollout = Noun<'RolloutView'>;
+export type Schedule = Noun<'ScheduleView'>;
+/** What to change of a schedule; what is left out stays. */
+export type SchedulePatch = Partial<
+  Omit<Schemas['SchedulePatch'], 'starts'> & { starts: { action: Action } | { workflow: string } }
+>;
+export type ScheduleRun = Noun<'ScheduleRun'>;
 export type Snapshot = Noun<'Snapshot'>;
 export type Task = Noun<'Task'>;
 export type TaskHost = Noun<'TaskHost'>;

@@ -18,6 +18,7 @@ const POOL: Record<PoolPage, Load> = {
   map: () => import('./MapPage.svelte'),
   stats: () => import('./StatsPage.svelte'),
   tasks: () => import('./PoolTasksPage.svelte'),
+  schedules: () => import('./PoolSchedulesPage.svelte'),
   files: () => import('./FilesPage.svelte'),
   connect: () => import('./ConnectPage.svelte'),
   settings: () => import('./PoolSettingsPage.svelte'),
@@ -28,6 +29,7 @@ const PAGES: Partial<Record<PageName, Load>> = {
   new_pool: () => import('./NewPoolPage.svelte'),
   tasks: () => import('./TasksPage.svelte'),
   task: () => import('./TaskPage.svelte'),
+  schedules: () => import('./SchedulesPage.svelte'),
   settings: () => import('./SettingsPage.svelte'),
 };
 

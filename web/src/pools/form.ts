@@ -5,6 +5,7 @@ export interface PoolForm {
   name: string;
   description: string;
   namespace: string;
+  kind: PoolSettings['kind'];
   transport: PoolSettings['transport'];
   ssh_user: string;
   install_path: string;
@@ -16,13 +17,24 @@ export interface PoolForm {
   kad_protocol: string;
   bootstrap: string;
   private_addresses: boolean;
+  /** Settings that only Brunet pools have. */
+  runtime: Brunet['runtime'];
+  mono_min: string;
+  nodes_per_host: string;
+  devices: string;
+  call_deadline_s: string;
+  security: Brunet['security'];
+  crawl: Brunet['crawl'];
 }
+
+type Brunet = Pool['brunet'];
 
 export function emptyForm(): PoolForm {
   return {
     name: '',
     description: '',
     namespace: '',
+    kind: 'libp2p',
     transport: 'ssh',
     ssh_user: '',
     install_path: '~/p2ppool/{pool}',
@@ -34,6 +46,13 @@ export function emptyForm(): PoolForm {
     kad_protocol: '',
     bootstrap: '',
     private_addresses: false,
+    runtime: 'system',
+    mono_min: '4.0',
+    nodes_per_host: '1',
+    devices: '',
+    call_deadline_s: '5',
+    security: { enabled: false, secure_edges: false, self_signed_certificates: false },
+    crawl: { connections: false, round_trip: false, coordinates: false, namespace: false },
   };
 }
 
@@ -43,6 +62,7 @@ export function formOf(pool: Pool): PoolForm {
     name: pool.name,
     description: pool.description,
     namespace: pool.namespace,
+    kind: pool.kind,
     transport: pool.transport,
     ssh_user: pool.ssh_user,
     install_path: pool.install_path,
@@ -54,6 +74,13 @@ export function formOf(pool: Pool): PoolForm {
     kad_protocol: pool.kad_protocol ?? '',
     bootstrap: pool.bootstrap.join('\n'),
     private_addresses: pool.private_addresses,
+    runtime: pool.brunet.runtime,
+    mono_min: pool.brunet.mono_min,
+    nodes_per_host: String(pool.brunet.nodes_per_host),
+    devices: pool.brunet.devices.join(' '),
+    call_deadline_s: String(pool.brunet.call_deadline_s),
+    security: { ...pool.brunet.security },
+    crawl: { ...pool.brunet.crawl },
   };
 }
 
@@ -67,7 +94,9 @@ export function formErrors(form: PoolForm): FormErrors {
   const errors: FormErrors = {};
   const rule = 'must be 1 to 63 of a-z, 0-9 and “-”, beginning with a letter or digit';
   if (!NAME.test(form.name)) errors.name = rule;
-  if (form.namespace !== '' && !NAME.test(form.namespace)) errors.namespace = rule;
+  const namespace = namespaceError(form, rule);
+  if (namespace) errors.namespace = namespace;
+  if (form.kind === 'brunet') Object.assign(errors, brunetErrors(form));
   for (const field of ['tcp', 'udp', 'rpc'] as const) {
     const off = field !== 'rpc' && form[field].trim() === '';
     if (!off && portOf(form[field]) === null) errors[field] = 'must be between 1 and 65535';
@@ -84,11 +113,40 @@ export function formErrors(form: PoolForm): FormErrors {
   return errors;
 }
 
+function namespaceError(form: PoolForm, rule: string): string | undefined {
+  if (form.namespace === '') return undefined;
+  if (form.kind === 'libp2p') return NAME.test(form.namespace) ? undefined : rule;
+  const right = /^[A-Za-z0-9._:-]{1,255}$/.test(form.namespace);
+  return right ? undefined : 'must be 1 to 255 letters, digits, “.”, “_”, “-” and “:”';
+}
+
+/** Bounds of the numbers that only Brunet pools have. */
+const NODES_PER_HOST_MAX = 200;
+const CALL_DEADLINE_MAX_S = 120;
+
+function brunetErrors(form: PoolForm): FormErrors {
+  const errors: FormErrors = {};
+  const within = (text: string, max: number) => /^\d{1,4}$/.test(text) && +text >= 1 && +text <= max;
+  if (!/^\d{1,6}(\.\d{1,6}){0,3}$/.test(form.mono_min)) errors.mono_min = 'must be a version such as 4.0';
+  if (!within(form.nodes_per_host, NODES_PER_HOST_MAX)) {
+    errors.nodes_per_host = `must be 1 to ${NODES_PER_HOST_MAX}`;
+  }
+  if (!within(form.call_deadline_s, CALL_DEADLINE_MAX_S)) {
+    errors.call_deadline_s = `must be 1 to ${CALL_DEADLINE_MAX_S} seconds`;
+  }
+  const { enabled, secure_edges, self_signed_certificates } = form.security;
+  if (!enabled && (secure_edges || self_signed_certificates)) {
+    errors.security = 'secure edges and own certificates need security to be on';
+  }
+  return errors;
+}
+
 /** The settings as the API takes them. */
 export function settingsOf(form: PoolForm): Partial<PoolSettings> {
   return {
     description: form.description,
     namespace: form.namespace.trim(),
+    kind: form.kind,
     transport: form.transport,
     ssh_user: form.ssh_user.trim(),
     install_path: form.install_path.trim(),
@@ -98,6 +156,7 @@ export function settingsOf(form: PoolForm): Partial<PoolSettings> {
     kad_protocol: form.kad_protocol.trim() === '' ? null : form.kad_protocol.trim(),
     bootstrap: form.bootstrap.split('\n').flatMap((line) => (line.trim() === '' ? [] : [line.trim()])),
     private_addresses: form.private_addresses,
+    ...(form.kind === 'brunet' ? { brunet: brunetOf(form) } : {}),
   };
 }
 
@@ -107,3 +166,15 @@ function portOf(text: string): number | null {
 }
 
 const portText = (port: number | null) => (port === null ? '' : String(port));
+
+function brunetOf(form: PoolForm): Brunet {
+  return {
+    runtime: form.runtime,
+    mono_min: form.mono_min,
+    nodes_per_host: Number(form.nodes_per_host),
+    devices: form.devices.split(/[\s,]+/).filter((device) => device !== ''),
+    security: form.security,
+    call_deadline_s: Number(form.call_deadline_s),
+    crawl: form.crawl,
+  };
+}

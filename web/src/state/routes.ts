@@ -11,7 +11,9 @@ const PAGES = {
   'pools/new': 'new_pool',
   tasks: 'tasks',
   'tasks/:task': 'task',
+  schedules: 'schedules',
   settings: 'settings',
+  'settings/:section': 'settings',
 } as const;
 
 /** Pages of a pool, by their pattern behind `pools/<name>/`. */
@@ -22,6 +24,7 @@ const POOL_PAGES = {
   map: 'map',
   stats: 'stats',
   tasks: 'tasks',
+  schedules: 'schedules',
   files: 'files',
   'files/*path': 'files',
   connect: 'connect',
@@ -39,6 +42,7 @@ export const POOL_TABS: readonly PoolPage[] = [
   'map',
   'stats',
   'tasks',
+  'schedules',
   'files',
   'connect',
   'settings',

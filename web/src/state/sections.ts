@@ -15,6 +15,7 @@ export interface Section {
 const SECTIONS: Section[] = [
   { text: 'Pools', href: './', pages: ['pools', 'new_pool', 'pool'] },
   { text: 'Tasks', href: 'tasks', pages: ['tasks', 'task'], needs: 'viewer' },
+  { text: 'Schedules', href: 'schedules', pages: ['schedules'], needs: 'viewer' },
   { text: 'Settings', href: 'settings', pages: ['settings'], needs: 'viewer' },
 ];
 

@@ -81,6 +81,18 @@ pub struct DataParams {
     pub max_bytes: Option<u64>,
 }
 
+/// Most hosts of a sample: it tries a way out, it is no survey.
+pub const SAMPLE_MAX: u32 = 100;
+
+/// Of gather usage.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct UsageParams {
+    /// Only so many hosts, spread over the list: whether user, key and network are right is seen before an install.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sample: Option<u32>,
+}
+
 /// Of actions about which nothing can be said.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -100,6 +112,10 @@ pub(crate) fn checked(action: Action, given: &Value) -> Result<Value, String> {
         }),
         Action::GatherLogs => canonical::<LogsParams>(action, given, |params| check_bytes(params.max_bytes)),
         Action::GatherData => canonical::<DataParams>(action, given, check_data),
+        Action::GatherUsage => canonical::<UsageParams>(action, given, |params| match params.sample {
+            Some(hosts) if !(1..=SAMPLE_MAX).contains(&hosts) => Err(format!("sample must be 1 to {SAMPLE_MAX} hosts")),
+            _ => Ok(()),
+        }),
         _ => canonical::<NoParams>(action, given, |_| Ok(())),
     }
 }

@@ -8,7 +8,7 @@ use p2ppool_store::{Admission, Admitted, InLine, NewTask, NewTaskHost, StoreErro
 use super::dispatch::split;
 use super::queue::{self, Decision, Request};
 use super::{Engine, Why};
-use crate::actions::params;
+use crate::actions::params::{self, UsageParams};
 
 /// Somebody wants something done to a pool.
 #[derive(Clone, Debug)]
@@ -48,7 +48,10 @@ impl Engine {
     pub(super) async fn prepare(&self, ask: Ask) -> Result<NewTask, AskError> {
         let params = params::checked(ask.action, &ask.params).map_err(AskError::Params)?;
         allowed(&ask.pool, ask.action)?;
-        let hosts = self.hosts_of(&ask.pool, ask.action).await?;
+        let mut hosts = self.hosts_of(&ask.pool, ask.action).await?;
+        if let Some(sample) = params::of::<UsageParams>(&params).sample.filter(|_| ask.action == Action::GatherUsage) {
+            hosts = spread(hosts, sample as usize);
+        }
         let asked = params.to_string();
         Ok(NewTask {
             pool: ask.pool.id,
@@ -150,11 +153,25 @@ impl Engine {
     }
 }
 
+/// At most `wanted` of these, as far from each other in the list as they can be.
+fn spread<T>(all: Vec<T>, wanted: usize) -> Vec<T> {
+    let (len, wanted) = (all.len(), wanted.min(all.len()));
+    let mut taken = 0;
+    let chosen = all.into_iter().enumerate().filter(|(at, _)| {
+        let take = taken < wanted && at * wanted >= taken * len;
+        taken += usize::from(take);
+        take
+    });
+    chosen.map(|(_, one)| one).collect()
+}
+
 /// What the pool's state allows; what other tasks allow is the queue's to say.
 fn allowed(pool: &Pool, action: Action) -> Result<(), AskError> {
     let refuse = |why: &str| Err(AskError::Refused(format!("pool `{}` {why}", pool.name)));
     match (pool.state, action) {
         (_, Action::Install | Action::Stop | Action::UninstallCheck) => Ok(()),
+        // tries the way to the hosts out
+        (PoolState::Created, Action::GatherUsage) => Ok(()),
         (PoolState::Created, _) => refuse("is not installed yet; install it first"),
         (PoolState::Uninstalling, _) => refuse("is being uninstalled; install it again, or wait until it is gone"),
         (PoolState::Suspended, Action::Crawl) => refuse("is suspended; resume it first"),
@@ -173,5 +190,24 @@ fn admission(line: &[InLine], request: &Request) -> Admission {
         }
         Decision::Join(task) => Admission::Join(task),
         Decision::Refuse(why) => Admission::Refuse(why),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_is_spread_over_the_list() {
+        let of = |all: usize, wanted| spread((0..all).collect(), wanted);
+        assert_eq!(of(10, 5), [0, 2, 4, 6, 8]);
+        assert_eq!(of(3, 5), [0, 1, 2]);
+        assert_eq!(of(7, 1), [0]);
+        assert_eq!(of(0, 5), [0_usize; 0]);
+        for all in 1..50 {
+            for wanted in 1..10 {
+                assert_eq!(of(all, wanted).len(), wanted.min(all), "{wanted} of {all}");
+            }
+        }
     }
 }

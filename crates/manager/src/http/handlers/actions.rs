@@ -6,7 +6,7 @@ use p2ppool_model::Action;
 use p2ppool_model::task::Task;
 use serde::Serialize;
 
-use crate::actions::params::{CrawlParams, DataParams, DeployParams, LogsParams, NoParams, StopParams};
+use crate::actions::params::{CrawlParams, DataParams, DeployParams, LogsParams, NoParams, StopParams, UsageParams};
 use crate::http::State;
 use crate::http::body::Json;
 use crate::http::caller::Caller;
@@ -75,8 +75,9 @@ action!(
     gather_data, "/pools/{pool}/gather_data", GatherData, DataParams
 );
 action!(
-    /// Memory, CPU, load, disk and uptime of every host.
-    gather_usage, "/pools/{pool}/gather_usage", GatherUsage, NoParams
+    /// Memory, CPU, load, disk and uptime of every host, or of a sample of them; the only action that a
+    /// pool takes before its install.
+    gather_usage, "/pools/{pool}/gather_usage", GatherUsage, UsageParams
 );
 
 /// Like install, with new settings, hosts or bundle; leaves alone what is right already.
