@@ -5,7 +5,8 @@
 #   sh host.sh STEP INSTALL_PATH [KEY=VALUE…]  one step, for a person:
 #       status start stop restart remove usage activate receive configure logs data
 #   sh host.sh supervise INSTALL_PATH          keeps the node running; its output is the log
-#   sh host.sh detach INSTALL_PATH             the same with its logger, in the background; `start` uses it
+#   sh host.sh detach INSTALL_PATH [S [TIME]]  the same with its logger, in the background; `start` uses it and
+#                                              waits until file 4 is closed: the node is ready, ended, or S s passed
 #
 # Below INSTALL_PATH: releases/DIGEST/, current, previous (text: a digest), shared/ (the working
 # folder of the node: identity, data, config/), logs/, run/, and the mark .p2ppool. What several
@@ -213,9 +214,11 @@ process() {
   START='' STATE='' GROUP=''
   [ -r "/proc/$1/stat" ] || return 1
   { IFS= read -r _stat <"/proc/$1/stat"; } 2>/dev/null || return 1
-  # the name in parentheses may hold anything
+  # the name in parentheses may hold anything; ## takes a thousand times longer
+  _fields=${_stat#*) }
+  case $_fields in *")"*) _fields=${_stat##*) } ;; esac
   # shellcheck disable=SC2086 # numbers and one letter
-  set -- ${_stat##*) }
+  set -- $_fields
   STATE=${1-} GROUP=${3-} START=${20-}
   TICKS=$((${12:-0} + ${13:-0}))
   [ -n "$START" ]
@@ -392,7 +395,7 @@ say() { printf "%s\n" "p2ppool: $*"; }
 # detach: supervisor and logger without the shell that starts them, which would parse this file for each.
 detach() {
   # (a function with redirections would keep what they replaced open)
-  { exec 2>&1 && supervise; } | { exec >/dev/null 2>&1 && log_lines; } &
+  { exec 2>&1 && supervise; } | { exec >/dev/null 2>&1 4>&- && log_lines; } &
 }
 
 # self: SELF is the id of this process, a subshell's own ($$ is that of the shell it came from).
@@ -421,7 +424,7 @@ supervise() {
     line_of "$ROOT/current"
     now
     _started=$NOW
-    say "$(date "+%Y-%m-%d %H:%M:%S") starts $LINE"
+    say_start "$LINE"
     # what a node that was killed said of itself
     drop "$ROOT/shared/node.json"
     run_node "$ROOT/releases/$LINE"
@@ -432,6 +435,7 @@ supervise() {
     echo "$_restarts" >"$ROOT/run/restarts"
     say "the node ended after $((NOW - _started)) s ($HOW); next start in $_backoff s"
     echo "$HOW" >"$ROOT/run/exit"
+    start_is_over
     sleep "$_backoff" >/dev/null 2>&1 3>&- &
     CHILD_RECORD='' CHILD=$!
     wait "$CHILD"
@@ -441,6 +445,48 @@ supervise() {
   done
   say "stopped"
   free_lock "$ROOT/run/supervisor.lock"
+}
+
+# say_start DIGEST: the first time the logger has said it by itself, which takes no program.
+say_start() {
+  [ -n "$START_TIME" ] || say "$(date "+%Y-%m-%d %H:%M:%S") starts $1"
+  START_TIME=
+}
+
+# start_is_over: whoever waits for the start of the node waits no more.
+start_is_over() {
+  [ -z "$STARTING" ] || exec 4>&-
+  STARTING=
+}
+
+# watch_start RELEASE: until the node is ready, has ended, shall stop or has had its time.
+watch_start() {
+  now
+  _until=$((NOW + READY_WAIT))
+  NODE=$CHILD_RECORD NODE_PID=$CHILD RUNNING=${1##*/}
+  while [ -z "$STOPPING" ] && [ "$NOW" -lt "$_until" ]; do
+    # it takes its time in any case
+    nap
+    alive "$NODE" || return
+    line_of "$ROOT/run/node"
+    if [ "$LINE" = "$NODE" ] && try_ready 2>/dev/null; then break; fi
+    now
+  done
+  start_is_over
+}
+
+# try_ready: asks the package whether the node is up, and remembers a yes.
+try_ready() {
+  _release=$ROOT/releases/$RUNNING
+  if [ -f "$_release/ready" ]; then
+    (
+      RELEASE=$_release SHARED=$ROOT/shared LOGS=$ROOT/logs PACKAGE=$RUNNING
+      export RELEASE SHARED LOGS PACKAGE NODE_PID
+      cd "$SHARED" && exec sh "$RELEASE/ready"
+    ) </dev/null >&2 3>&- 4>&- || return 1
+  fi
+  alive "$NODE" || return 1
+  { printf "%s\n" "$NODE" >"$ROOT/run/ready"; } 2>/dev/null || :
 }
 
 # on_term: passed on at once; a signal that comes just before `wait` would else be slept over.
@@ -460,6 +506,7 @@ run_node() {
   # no child that was not waited for loses its id
   record_of "$CHILD"
   CHILD_RECORD=$RECORD
+  [ -z "$STARTING" ] || watch_start "$1"
   while [ -z "$STOPPING" ] && alive "$CHILD_RECORD"; do
     wait "$CHILD"
     _status=$?
@@ -512,7 +559,7 @@ become_node() {
   cd "$SHARED" || fail other "$SHARED is missing"
   # shellcheck disable=SC3045 # every shell that this meets has it
   ulimit -S -n "$(ulimit -H -n)" 2>/dev/null
-  exec 3>&-
+  exec 3>&- 4>&-
   line_of "$RELEASE/stop_signal"
   # own session: its signals reach neither the supervisor nor the logger. The process stays the same.
   # a shell starts background programs with INT ignored, and can't undo it
@@ -528,6 +575,10 @@ log_lines() {
   _log=$ROOT/logs/node.log
   _size=0
   [ ! -f "$_log" ] || _size=$(wc -c <"$_log")
+  if [ -n "$START_TIME" ]; then
+    line_of "$ROOT/current"
+    { say "$START_TIME starts $LINE" >>"$_log"; } 2>/dev/null
+  fi
   _batch=1 _day=''
   now
   _look=$((NOW + DAY_LOOK))
@@ -606,6 +657,8 @@ case ${1-} in
   supervise | detach)
     boot
     set_root "${2-}"
+    START_TIME=${4-} STARTING=${3-}
+    READY_WAIT=${3:-$READY_WAIT}
     "$1"
     exit
     ;;
@@ -685,20 +738,6 @@ look() {
     line_of "$ROOT/run/ready"
     if [ "$LINE" = "$NODE" ] || try_ready; then STATE_NAME=running; fi
   fi
-}
-
-# try_ready: asks the package whether the node is up, and remembers a yes.
-try_ready() {
-  _release=$ROOT/releases/$RUNNING
-  if [ -f "$_release/ready" ]; then
-    (
-      RELEASE=$_release SHARED=$ROOT/shared LOGS=$ROOT/logs PACKAGE=$RUNNING
-      export RELEASE SHARED LOGS PACKAGE NODE_PID
-      cd "$SHARED" && exec sh "$RELEASE/ready"
-    ) </dev/null >&2 3>&- || return 1
-  fi
-  alive "$NODE" || return 1
-  { printf "%s\n" "$NODE" >"$ROOT/run/ready"; } 2>/dev/null || :
 }
 
 # ---------------------------------------------------------------- steps: what is there
@@ -866,10 +905,17 @@ has_sum_tool() {
     command -v busybox >/dev/null
 }
 
+# arch: ARCH of this machine; Linux before 6.1 has no file for it.
+arch() {
+  ARCH=
+  [ ! -f /proc/sys/kernel/arch ] || read -r ARCH </proc/sys/kernel/arch
+  [ -n "$ARCH" ] || ARCH=$(uname -m)
+}
+
 check_arch() {
   [ -f "$1/arch" ] || return 0
   line_of "$1/arch"
-  [ -n "$ARCH" ] || ARCH=$(uname -m)
+  [ -n "$ARCH" ] || arch
   [ "$LINE" = "$ARCH" ] || fail wrong_architecture "the package is for $LINE and this machine is $ARCH"
 }
 
@@ -901,22 +947,25 @@ step_receive() {
   fi
   part_name
   _part=$ROOT/$ARG_into/$ARG_digest.$PART
-  layout "$_part/tree"
-  receive_file "$_what" "$ARG_size" "$_part/tgz"
-  sum_of "$_part/tgz"
+  _tgz=$_part/.package
+  layout "$_part"
+  receive_file "$_what" "$ARG_size" "$_tgz"
+  sum_of "$_tgz"
   [ "$SUM" = "$ARG_digest" ] || fail digest_mismatch "$_what should be $ARG_digest and what arrived is $SUM"
   # -o: files belong to this user, whoever packed them
-  _error=$(tar -xzof "$_part/tgz" -C "$_part/tree" 2>&1) || fail_io "unpack $_what in $ROOT" "$_error"
-  [ -f "$_part/tree/$_proof" ] || fail other "$_what holds no file named $_proof"
-  check_arch "$_part/tree"
+  _error=$(tar -xzof "$_tgz" -C "$_part" 2>&1) || fail_io "unpack $_what in $ROOT" "$_error"
+  [ -f "$_part/$_proof" ] || fail other "$_what holds no file named $_proof"
+  check_arch "$_part"
+  # its space is free at once, and no program is needed for that
+  true >"$_tgz"
   take_lock
   if [ -d "$_release" ]; then
+    rm -rf "$_part"
     raw changed false
   else
-    _error=$(mv "$_part/tree" "$_release" 2>&1) || fail_io "create $_release" "$_error"
+    _error=$(mv "$_part" "$_release" 2>&1) || fail_io "create $_release" "$_error"
     raw changed true
   fi
-  rm -rf "$_part"
   answer
 }
 
@@ -962,8 +1011,13 @@ step_activate() {
   if [ "$LINE" = "$ARG_digest" ]; then
     raw changed false
   else
-    [ -z "$LINE" ] || put "$ROOT/previous" "$LINE"
-    put "$ROOT/current" "$ARG_digest"
+    if [ -n "$LINE" ]; then
+      put "$ROOT/previous" "$LINE"
+      put "$ROOT/current" "$ARG_digest"
+    else
+      # an empty one is none
+      write "$ROOT/current" "$ARG_digest"
+    fi
     raw changed true
   fi
   line_of "$ROOT/previous"
@@ -1083,6 +1137,8 @@ begin() {
     CHANGED=false
     if [ "$STATE_NAME" != running ]; then
       rm -f "$ROOT/run/exit"
+      now
+      BEGAN=$NOW
       wait_ready
     fi
     return
@@ -1095,6 +1151,8 @@ begin() {
   # no supervisor is there to read them
   write "$ROOT/run/restarts" 0
   write "$ROOT/run/wanted" run
+  now
+  BEGAN=$NOW
   launch "$_release/host.sh"
   CHANGED=true
   wait_ready
@@ -1124,23 +1182,24 @@ preflight() {
   done
 }
 
-# launch SCRIPT: supervisor and logger, in a session of their own, holding nothing of this one.
+# launch SCRIPT: supervisor and logger, in a session of their own, holding nothing of this one but file 4,
+# until the node is ready or has ended, or its time is over.
 launch() {
   _script=$1
   _setsid=setsid
   command -v setsid >/dev/null || _setsid=
-  (
+  case $ARG_at in "" | *[!0-9TZ:.\ -]*) ARG_at=$(date "+%Y-%m-%d %H:%M:%S") ;; esac
+  # nothing is said: it ends when file 4 is closed
+  _said=$(
     [ -n "$_setsid" ] || trap "" HUP
     cd / || exit 1
-    exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
-    exec $_setsid sh "$_script" detach "$ROOT"
-  ) </dev/null >/dev/null 2>&1
+    exec 4>&1 </dev/null >/dev/null 2>&1 3>&- 5>&- 6>&- 7>&- 8>&- 9>&-
+    exec $_setsid sh "$_script" detach "$ROOT" "$READY_WAIT" "$ARG_at"
+  )
 }
 
-# wait_ready: until the node says so; a node that ended, or no supervisor, is a failure.
+# wait_ready: until the node says so, counted from BEGAN; a node that ended, or no supervisor, is a failure.
 wait_ready() {
-  now
-  _began=$NOW
   while :; do
     look
     [ "$STATE_NAME" != running ] || return 0
@@ -1152,8 +1211,8 @@ wait_ready() {
       start_failed "the node ended right after its start ($_how)"
     fi
     now
-    if [ -z "$SUPERVISOR" ] && [ "$((NOW - _began))" -ge 3 ]; then start_failed "the supervisor did not start"; fi
-    if [ "$((NOW - _began))" -ge "$READY_WAIT" ]; then
+    if [ -z "$SUPERVISOR" ] && [ "$((NOW - BEGAN))" -ge 3 ]; then start_failed "the supervisor did not start"; fi
+    if [ "$((NOW - BEGAN))" -ge "$READY_WAIT" ]; then
       start_failed "the node runs and was not ready after $READY_WAIT s; it was left running"
     fi
     nap
@@ -1344,7 +1403,7 @@ step() {
     STEP=$1
     shift
     exec 3>&1 1>&2
-    OUT='' ARG_digest='' ARG_size='' ARG_name='' ARG_max='' ARG_patterns='' ARG_unpacked='' ARG_into=''
+    OUT='' ARG_digest='' ARG_size='' ARG_name='' ARG_max='' ARG_patterns='' ARG_unpacked='' ARG_into='' ARG_at=''
     for _word in "$@"; do
       case $_word in
         digest=*) ARG_digest=${_word#*=} ;;
@@ -1354,6 +1413,7 @@ step() {
         patterns=*) ARG_patterns=${_word#*=} ;;
         unpacked=*) ARG_unpacked=${_word#*=} ;;
         into=*) ARG_into=${_word#*=} ;;
+        at=*) ARG_at=${_word#*=} ;;
         wait=*) is_number "${_word#*=}" && READY_WAIT=${_word#*=} ;;
       esac
     done
@@ -1377,7 +1437,7 @@ step() {
 }
 
 hello() {
-  ARCH=$(uname -m)
+  arch
   _missing=
   for _tool in tar gzip dd mkdir mv rm rmdir sleep tail wc date df cat; do
     command -v "$_tool" >/dev/null || _missing=$_missing,$D$_tool$D
@@ -1431,5 +1491,4 @@ main() {
   esac
 }
 
-main "$@"
-exit
+main "$@"; exit

@@ -81,11 +81,11 @@ esac
 DATE
   chmod +x days/date
   PATH=$WORK/days:$PATH
-  node_with 'trap "exit 0" TERM; : >up; while :; do [ ! -e word ] || { cat word; rm word; }; sleep 0.1; done' one
+  node_with 'trap "exit 0" TERM; echo up; : >up; while :; do [ ! -e word ] || { cat word; rm word; }; sleep 0.1; done' one
   install one
   ok start
   # the logger knows its day before it reads on
-  must_come 5 log_says starts
+  must_come 5 log_says "^up$"
   echo "said on the first day" >"$ROOT/shared/word"
   must_come 5 log_says "first day"
   echo 20260102 >day

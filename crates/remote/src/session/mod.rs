@@ -182,7 +182,8 @@ impl HostSession {
 
     /// Sends the script and waits for its hello.
     async fn greet(&mut self, script: &str) -> Result<Hello, HostError> {
-        let sent = self.stdin.write_all(script.as_bytes()).await.is_ok() && self.stdin.flush().await.is_ok();
+        let script = script::sent_script(script);
+        let sent = self.stdin.write_all(&script).await.is_ok() && self.stdin.flush().await.is_ok();
         if !sent {
             tracing::debug!(host = %self.host, "the shell took no script; its output tells why");
         }

@@ -1,7 +1,7 @@
 //! The steps of the host script, each a request with a typed answer.
 
 use bytes::Bytes;
-use p2ppool_model::{Digest, Step};
+use p2ppool_model::{Digest, Step, Time};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::io::AsyncWrite;
@@ -46,12 +46,12 @@ impl HostSession {
 
     /// Starts the node and waits until it is ready.
     pub async fn start(&mut self) -> Result<Started, HostError> {
-        self.ask(Call::new(Step::Start, "start")).await
+        self.ask(Call::new(Step::Start, "start").word("at", Time::now())).await
     }
 
     /// Ends the node and starts it again, with whatever is current now.
     pub async fn restart(&mut self) -> Result<Started, HostError> {
-        self.ask(Call::new(Step::Start, "restart")).await
+        self.ask(Call::new(Step::Start, "restart").word("at", Time::now())).await
     }
 
     /// Ends the node; it stays installed.

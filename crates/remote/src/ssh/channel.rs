@@ -40,6 +40,8 @@ pub(super) struct Connection {
     pub(super) open: DropGuard,
     /// The connection to the jump host; dropped after ours.
     pub(super) jump: Option<Box<Connection>>,
+    /// How long the host, or the jump host before it, took to answer the first packet.
+    pub(super) round_trip: Duration,
 }
 
 impl Connection {
