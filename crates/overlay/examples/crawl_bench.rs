@@ -1,6 +1,6 @@
 //! Measures the crawl on real libp2p nodes that `overlay_host` processes host, and on a simulated overlay.
 //!
-//! `crawl_bench --nodes NODES [--processes 2] [--per-second 25]` or
+//! `crawl_bench --nodes NODES [--processes 2]` or
 //! `crawl_bench --simulated NODES [--dead PERCENT]`. Every crawl is told on standard error, the result is one line
 //! of JSON. CPU is this process's own, so nodes per second and core is what one core would
 //! do if the hosts ran elsewhere.
@@ -28,9 +28,7 @@ const TICKS_PER_S: f64 = 100.0;
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let result = match (option("--nodes")?, option("--simulated")?) {
-        (Some(nodes), None) => {
-            real(nodes, option("--processes")?.unwrap_or(2), option("--per-second")?.unwrap_or(25)).await?
-        }
+        (Some(nodes), None) => real(nodes, option("--processes")?.unwrap_or(2)).await?,
         (None, Some(nodes)) => simulated(nodes, option("--dead")?.unwrap_or(30)).await?,
         _ => return Err("usage: crawl_bench --nodes NODES | --simulated NODES".into()),
     };
@@ -48,8 +46,8 @@ fn option(name: &str) -> Result<Option<usize>, Failure> {
     }
 }
 
-async fn real(nodes: usize, processes: usize, per_second: usize) -> Result<Value, Failure> {
-    let mut hosts = hosts(nodes, processes, per_second)?;
+async fn real(nodes: usize, processes: usize) -> Result<Value, Failure> {
+    let mut hosts = hosts(nodes, processes)?;
     let folder = tempfile::tempdir()?;
     let settings = CrawlSettings::default();
     let probe = p2ppool_overlay::libp2p::probe::probe(&ProbeSettings {
@@ -176,28 +174,33 @@ impl Drop for Host {
     }
 }
 
-fn hosts(nodes: usize, processes: usize, per_second: usize) -> Result<Vec<Host>, Failure> {
+fn hosts(nodes: usize, processes: usize) -> Result<Vec<Host>, Failure> {
     let program = std::env::current_exe()?.with_file_name("overlay_host");
-    let mut hosts: Vec<Host> = Vec::new();
-    for number in 0..processes {
-        let bootstrap: Vec<String> = hosts.first().map(|host| host.addresses[..8].to_vec()).unwrap_or_default();
-        let mut process = Command::new(&program)
-            .args([(nodes / processes).to_string(), format!("127.{}.0.0", 40 + number)])
-            .args(["4650".to_owned(), per_second.to_string()])
-            .args(bootstrap)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| format!("start {}: {error}", program.display()))?;
-        let mut answers = BufReader::new(process.stdout.take().ok_or("no output")?);
+    let each = nodes / processes;
+    let all = each * processes;
+    let spawned: Vec<(Child, BufReader<ChildStdout>)> = (0..processes)
+        .map(|number| {
+            let mut process = Command::new(&program)
+                .args([(number * each).to_string(), each.to_string(), all.to_string()])
+                .args(["127.40.0.0", "4650"])
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()
+                .map_err(|error| format!("start {}: {error}", program.display()))?;
+            let answers = BufReader::new(process.stdout.take().ok_or("no output")?);
+            Ok((process, answers))
+        })
+        .collect::<Result<_, Failure>>()?;
+    let mut hosts = Vec::new();
+    for (process, answers) in spawned {
+        let mut host = Host { process, answers, addresses: Vec::new() };
         let mut line = String::new();
-        answers.read_line(&mut line)?;
-        let addresses: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-        if addresses.is_empty() {
+        host.answers.read_line(&mut line)?;
+        host.addresses = line.split_whitespace().map(str::to_owned).collect();
+        if host.addresses.len() != each {
             return Err("a host ended early".into());
         }
-        eprintln!("{} nodes in process {number}", addresses.len());
-        hosts.push(Host { process, answers, addresses });
+        hosts.push(host);
     }
     Ok(hosts)
 }

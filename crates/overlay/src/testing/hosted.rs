@@ -2,6 +2,7 @@
 //!
 //! Small where p2pnode is complete: no relay, no NAT traversal.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -11,8 +12,8 @@ use libp2p::identity::Keypair;
 use libp2p::kad::store::MemoryStore;
 use libp2p::request_response::{self, ProtocolSupport};
 use libp2p::swarm::{NetworkBehaviour, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, Swarm, identify, kad};
-use p2ppool_model::consistency::distance;
+use libp2p::{Multiaddr, PeerId, Swarm, connection_limits, identify, kad};
+use p2ppool_model::consistency::{Key, SortedKeys, distance};
 use tokio::sync::{mpsc, watch};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -27,6 +28,8 @@ const DIAL_DEADLINE: Duration = Duration::from_secs(10);
 const STREAMS_MAX: usize = 16;
 /// How often an unconnected node tries its bootstrap addresses again.
 const REJOIN_EVERY: Duration = Duration::from_secs(2);
+/// How often a node looks for peers by itself.
+const BOOTSTRAPS_EVERY: Duration = Duration::from_secs(60);
 
 /// What a hosted node is like.
 #[derive(Clone, Debug)]
@@ -45,6 +48,57 @@ pub struct HostedSettings {
     pub bootstrap: Vec<Multiaddr>,
     /// How long an unused connection stays.
     pub idle: Duration,
+    /// A place in a finished overlay, instead of one that is made by joining.
+    pub place: Option<Place>,
+}
+
+/// Who a node is and whom it knows from the start. Such a node answers and never dials anybody, so
+/// that hundreds of them cost no more than what is asked of them.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Its identity.
+    pub keypair: Keypair,
+    /// Its routing table.
+    pub known: Vec<(PeerId, Multiaddr)>,
+}
+
+/// Closest peers that a node with a [`Place`] knows: a full bucket of Kademlia.
+const CLOSEST: usize = 20;
+/// Peers that it knows in each further bucket.
+const PER_BUCKET: usize = 2;
+
+/// The places of a finished overlay: everybody has the right table.
+#[derive(Debug)]
+pub struct Places {
+    nodes: Vec<(Keypair, Multiaddr)>,
+    keys: Vec<Key>,
+    sorted: SortedKeys,
+    by_key: HashMap<Key, usize>,
+}
+
+impl Places {
+    /// An overlay of these nodes.
+    pub fn new(nodes: Vec<(Keypair, Multiaddr)>) -> Self {
+        let keys: Vec<Key> = nodes.iter().map(|(keypair, _)| kad_key(&keypair.public().to_peer_id())).collect();
+        let by_key = keys.iter().enumerate().map(|(index, key)| (*key, index)).collect();
+        Self { sorted: SortedKeys::new(&keys), nodes, keys, by_key }
+    }
+
+    /// The place of a node: its closest peers and some of each further bucket.
+    pub fn place(&self, index: usize) -> Place {
+        let own = self.keys[index];
+        let mut near = self.sorted.closest(&own, CLOSEST);
+        for bit in 0..self.nodes.len().max(2).ilog2() as usize {
+            let mut target = own;
+            target[bit / 8] ^= 0x80 >> (bit % 8);
+            near.extend(self.sorted.closest(&target, PER_BUCKET));
+        }
+        let mut known: Vec<usize> = near.iter().map(|key| self.by_key[key]).filter(|peer| *peer != index).collect();
+        known.sort_unstable();
+        known.dedup();
+        let named = |peer: usize| (self.nodes[peer].0.public().to_peer_id(), self.nodes[peer].1.clone());
+        Place { keypair: self.nodes[index].0.clone(), known: known.into_iter().map(named).collect() }
+    }
 }
 
 /// Why a node did not start; only shown.
@@ -94,23 +148,31 @@ struct Behaviour {
     kad: kad::Behaviour<MemoryStore>,
     identify: identify::Behaviour,
     info: libp2p::swarm::behaviour::toggle::Toggle<info::Behaviour>,
+    limits: connection_limits::Behaviour,
 }
 
 fn swarm(settings: &HostedSettings) -> Result<Swarm<Behaviour>, StartError> {
-    let keypair = Keypair::generate_ed25519();
+    let keypair = settings.place.as_ref().map_or_else(Keypair::generate_ed25519, |place| place.keypair.clone());
     let peer = keypair.public().to_peer_id();
     let over = TransportSettings { secret: settings.secret, quic: settings.quic, deadline: DIAL_DEADLINE };
     let transport = transport(&keypair, &over, None)?;
     let protocol = kad_stream_protocol(&settings.namespace, None).ok_or("not a protocol name")?;
     let mut config = kad::Config::new(protocol);
-    config.set_parallelism(NonZeroUsize::MIN).set_periodic_bootstrap_interval(Some(Duration::from_secs(60)));
+    let bootstraps_every = settings.place.is_none().then_some(BOOTSTRAPS_EVERY);
+    config.set_parallelism(NonZeroUsize::MIN).set_periodic_bootstrap_interval(bootstraps_every);
     let mut kad = kad::Behaviour::with_config(peer, MemoryStore::new(peer), config);
     kad.set_mode(Some(kad::Mode::Server));
+    for (peer, address) in settings.place.iter().flat_map(|place| &place.known) {
+        kad.add_address(peer, address.clone());
+    }
     let identify = identify::Config::new(identify_protocol(&settings.namespace), keypair.public())
         .with_agent_version("hosted/1".to_owned())
         .with_cache_size(0);
     let info = settings.info.then(|| info::behaviour(ProtocolSupport::Inbound, DIAL_DEADLINE, STREAMS_MAX));
-    let behaviour = Behaviour { kad, identify: identify::Behaviour::new(identify), info: info.into() };
+    let dials = if settings.place.is_some() { Some(0) } else { None };
+    let limits = connection_limits::ConnectionLimits::default().with_max_pending_outgoing(dials);
+    let limits = connection_limits::Behaviour::new(limits);
+    let behaviour = Behaviour { kad, identify: identify::Behaviour::new(identify), info: info.into(), limits };
     let config = libp2p::swarm::Config::with_tokio_executor().with_idle_connection_timeout(settings.idle);
     Ok(Swarm::new(transport, behaviour, peer, config))
 }

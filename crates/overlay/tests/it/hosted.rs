@@ -18,6 +18,7 @@ fn settings(host: u8) -> HostedSettings {
         secret: None,
         bootstrap: Vec::new(),
         idle: Duration::from_secs(10),
+        place: None,
     }
 }
 
