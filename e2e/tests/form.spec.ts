@@ -51,7 +51,9 @@ test('a new pool: each step checks while one types, the draft is kept, and hosts
   await page.getByRole('navigation', { name: 'Pool' }).getByRole('link', { name: 'Hosts' }).click();
   await expect(page.getByRole('region', { name: 'Hosts' }).getByText('Unreachable')).toHaveCount(2);
 
-  const gone = await page.request.delete(`${url}/api/v1/pools/planet`);
+  const csrf = (await page.context().cookies()).find(({ name }) => name === 'p2ppool_csrf');
+  const headers = { 'x-csrf-token': csrf?.value ?? '' };
+  const gone = await page.request.delete(`${url}/api/v1/pools/planet`, { headers });
   expect(gone.status()).toBe(204);
 });
 

@@ -19,7 +19,10 @@ use crate::events::Events;
 use crate::folders::Folders;
 use crate::geo::Geo;
 use crate::runtimes::Runtimes;
+use crate::http::rates::{Rates, StreamCounts};
+use crate::http::site::Site;
 use crate::secrets::Secrets;
+use crate::tls::Tls;
 use crate::{http, service};
 
 /// Uploads at once; each may fill the disk with the largest bundle.
@@ -48,8 +51,16 @@ pub struct App {
     pub passwords: Passwords,
     /// Slows guessing down.
     pub throttle: Throttle,
+    /// Limits requests.
+    pub rates: Rates,
+    /// How the manager is reached.
+    pub site: Site,
+    /// Its certificate, when it speaks TLS itself.
+    pub tls: Option<Tls>,
     /// One permit per open event stream.
     pub streams: Arc<Semaphore>,
+    /// Open event streams of each person.
+    pub streams_of: Arc<StreamCounts>,
     /// One permit per upload under way.
     pub uploads: Semaphore,
     /// Trips when the manager ends.
@@ -74,6 +85,8 @@ impl App {
         let folders =
             Folders::open(&config.data).with_context(|| format!("open the data folder {}", config.data.display()))?;
         let secrets = Secrets::load_or_create(&folders.secret_key())?;
+        let names = crate::tls::names(&config.site, config.listen.ip());
+        let tls = Tls::open(&config.tls, &folders.tls(), &names)?;
         let store = Store::open(&config.database).await?;
         let events = Events::default();
         let source = NodeSource::of_this_process(config.node_binary.clone());
@@ -93,6 +106,10 @@ impl App {
             engine,
             passwords: Passwords::default(),
             throttle: Throttle::default(),
+            rates: Rates::default(),
+            site: config.site.clone(),
+            tls,
+            streams_of: Arc::default(),
             streams: Arc::new(Semaphore::new(http::sse::STREAMS_MAX)),
             uploads: Semaphore::new(UPLOADS_MAX),
             shutdown: CancellationToken::new(),
@@ -104,10 +121,46 @@ impl App {
     /// Serves on this listener until the shutdown token trips, then ends what is under way in order.
     pub async fn serve(self: Arc<Self>, listener: TcpListener) -> anyhow::Result<()> {
         let router = http::router(Arc::clone(&self));
-        http::server::serve(listener, router, http::server::Limits::default(), self.shutdown.clone()).await;
+        let watched = self.tls.clone().map(|tls| tokio::spawn(tls.keep(self.shutdown.clone())));
+        http::server::serve(listener, router, self.tls.clone(), self.limits(), self.shutdown.clone()).await;
+        if let Some(watched) = watched {
+            watched.await?;
+        }
         self.engine.shutdown().await;
         self.store.close().await;
         Ok(())
+    }
+}
+
+impl App {
+    /// What connections may take. Those of a trusted proxy are many people's.
+    fn limits(&self) -> http::server::Limits {
+        let defaults = http::server::Limits::default();
+        let shared = !self.site.proxies.is_empty();
+        http::server::Limits {
+            per_address: if shared { defaults.connections } else { defaults.per_address },
+            ..defaults
+        }
+    }
+}
+
+impl App {
+    /// The address to tell people, when the manager listens here.
+    pub fn address(&self, listens: std::net::SocketAddr) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        match &self.site.public {
+            Some(public) => public.to_string(),
+            None => format!("{scheme}://{listens}{}", self.site.base.trim_end_matches('/')),
+        }
+    }
+
+    /// Sends plain HTTP on this address on to HTTPS on `port`, until the manager ends.
+    pub async fn redirect_from(&self, from: std::net::SocketAddr, port: u16) -> anyhow::Result<std::net::SocketAddr> {
+        let listener = TcpListener::bind(from).await.with_context(|| format!("listen on {from} to redirect"))?;
+        let address = listener.local_addr()?;
+        let (limits, shutdown) = (self.limits(), self.shutdown.clone());
+        tokio::spawn(http::server::serve(listener, http::server::to_https(Some(port)), None, limits, shutdown));
+        Ok(address)
     }
 }
 

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::http::site::Site;
+use crate::tls::TlsMode;
+
 /// Where the server listens when nobody says otherwise: this machine only.
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
 /// Largest configuration file, bytes.
@@ -29,6 +32,30 @@ pub struct Settings {
     /// Listen on other than loopback addresses without TLS; passwords can then be read on the way
     #[arg(long, env = "P2PPOOL_INSECURE", num_args = 0..=1, default_missing_value = "true", require_equals = true, value_name = "BOOL")]
     pub insecure: Option<bool>,
+    /// Address that people use, such as https://pool.example.org/p2ppool/
+    #[arg(long, env = "P2PPOOL_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
+    /// Further host name under which requests are taken; may be given more than once
+    #[arg(long = "allowed-host", env = "P2PPOOL_ALLOWED_HOSTS", value_delimiter = ',', value_name = "NAME")]
+    pub allowed_hosts: Vec<String>,
+    /// Network of reverse proxies whose X-Forwarded-For and -Proto are believed; may be given more than once
+    #[arg(long = "trusted-proxy", env = "P2PPOOL_TRUSTED_PROXIES", value_delimiter = ',', value_name = "CIDR")]
+    pub trusted_proxies: Vec<String>,
+    /// Folder below which the manager is served, such as /p2ppool/ [default: that of --public-url, else /]
+    #[arg(long, env = "P2PPOOL_BASE_PATH", value_name = "PATH")]
+    pub base_path: Option<String>,
+    /// off, or auto: make and renew a self-signed certificate [default: off without --tls-cert]
+    #[arg(long, env = "P2PPOOL_TLS", value_name = "MODE")]
+    pub tls: Option<String>,
+    /// Certificate chain (PEM); read again when it changes
+    #[arg(long, env = "P2PPOOL_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// Its private key (PEM)
+    #[arg(long, env = "P2PPOOL_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Further address and port on which plain HTTP is sent on to HTTPS
+    #[arg(long, env = "P2PPOOL_REDIRECT_LISTEN", value_name = "ADDR:PORT")]
+    pub redirect_listen: Option<String>,
 }
 
 /// Checked settings.
@@ -42,6 +69,12 @@ pub struct Config {
     pub database: String,
     /// Replaces the built-in p2pnode.
     pub node_binary: Option<PathBuf>,
+    /// How the manager is reached.
+    pub site: Site,
+    /// Whether it speaks TLS, and with which certificate.
+    pub tls: TlsMode,
+    /// Where plain HTTP is sent on to HTTPS.
+    pub redirect_listen: Option<SocketAddr>,
 }
 
 /// A setting that can't be used.
@@ -69,7 +102,8 @@ pub enum ConfigError {
     /// Anybody on the network could read passwords.
     #[error(
         "listen: {0} can be reached from other machines, and without TLS passwords and keys could be read on the way; \
-         use a loopback address behind a reverse proxy or an ssh tunnel, or say --insecure if you mean it"
+         use --tls auto, a certificate (--tls-cert, --tls-key), a reverse proxy that speaks TLS (--trusted-proxy), or a \
+         loopback address behind an ssh tunnel; or say --insecure if you mean it"
     )]
     NotLoopback(SocketAddr),
     /// No folder can be derived.
@@ -78,6 +112,16 @@ pub enum ConfigError {
     /// The database is of no known kind.
     #[error("database: `{0}` begins with neither sqlite: nor postgres://")]
     Database(String),
+    /// Another setting is not what it should be.
+    #[error("{setting}: `{given}` {reason}")]
+    Wrong {
+        /// Its name in the file.
+        setting: &'static str,
+        /// As given.
+        given: String,
+        /// What would be right.
+        reason: String,
+    },
     /// The folder can't be made absolute.
     #[error("data: {path}: {source}")]
     Path {
@@ -110,6 +154,14 @@ impl Settings {
             database: self.database.or(below.database),
             node_binary: self.node_binary.or(below.node_binary),
             insecure: self.insecure.or(below.insecure),
+            public_url: self.public_url.or(below.public_url),
+            allowed_hosts: first_given(self.allowed_hosts, below.allowed_hosts),
+            trusted_proxies: first_given(self.trusted_proxies, below.trusted_proxies),
+            base_path: self.base_path.or(below.base_path),
+            tls: self.tls.or(below.tls),
+            tls_cert: self.tls_cert.or(below.tls_cert),
+            tls_key: self.tls_key.or(below.tls_key),
+            redirect_listen: self.redirect_listen.or(below.redirect_listen),
         }
     }
 
@@ -119,16 +171,68 @@ impl Settings {
         let data = std::path::absolute(&data).map_err(|source| ConfigError::Path { path: data, source })?;
         let listen = self.listen.unwrap_or_else(|| LISTEN_DEFAULT.to_owned());
         let listen: SocketAddr = listen.parse().map_err(|_| ConfigError::Listen(listen))?;
-        if !listen.ip().is_loopback() && self.insecure != Some(true) {
+        let site = site(self.public_url, self.allowed_hosts, &self.trusted_proxies, self.base_path)?;
+        let tls = tls_mode(self.tls.as_deref(), self.tls_cert, self.tls_key)?;
+        let safe = tls != TlsMode::Off || !site.proxies.is_empty() || self.insecure == Some(true);
+        if !listen.ip().is_loopback() && !safe {
             return Err(ConfigError::NotLoopback(listen));
         }
+        let redirect_listen = self.redirect_listen.map(|text| text.parse().map_err(|_| ConfigError::Listen(text)));
+        let redirect_listen = redirect_listen.transpose()?;
         let database = self.database.unwrap_or_else(|| format!("sqlite:{}", data.join("p2ppool.db").display()));
         let known = ["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| database.starts_with(scheme));
         if !known {
             let shown = database.split(':').next().unwrap_or_default().chars().take(40).collect();
             return Err(ConfigError::Database(shown));
         }
-        Ok(Config { data, listen, database, node_binary: self.node_binary })
+        Ok(Config { data, listen, database, node_binary: self.node_binary, site, tls, redirect_listen })
+    }
+}
+
+fn first_given(these: Vec<String>, below: Vec<String>) -> Vec<String> {
+    if these.is_empty() { below } else { these }
+}
+
+fn wrong(setting: &'static str, given: &str, reason: impl Into<String>) -> ConfigError {
+    ConfigError::Wrong { setting, given: given.chars().take(200).collect(), reason: reason.into() }
+}
+
+fn site(
+    public: Option<String>,
+    hosts: Vec<String>,
+    proxies: &[String],
+    base: Option<String>,
+) -> Result<Site, ConfigError> {
+    let public = public
+        .map(|text| match text.parse::<url::Url>() {
+            Ok(url) if ["http", "https"].contains(&url.scheme()) && url.has_host() => Ok(url),
+            _ => Err(wrong("public_url", &text, "is not an address like https://pool.example.org/p2ppool/")),
+        })
+        .transpose()?;
+    let base = base.or_else(|| public.as_ref().map(|url| url.path().to_owned())).unwrap_or_else(|| "/".to_owned());
+    let plain = |part: &str| part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.~".contains(&b)) && part != "..";
+    if !base.starts_with('/') || !base.trim_matches('/').split('/').all(|part| plain(part) && part != ".") {
+        return Err(wrong("base_path", &base, "is not a folder like /p2ppool/"));
+    }
+    let base = match base.trim_matches('/') {
+        "" => "/".to_owned(),
+        folder => format!("/{folder}/"),
+    };
+    let proxies = proxies.iter().map(|text| {
+        let one = text.parse::<std::net::IpAddr>().map(ipnet::IpNet::from);
+        text.parse().or(one).map_err(|_| wrong("trusted_proxies", text, "is not a network like 10.0.0.0/8"))
+    });
+    Ok(Site { public, hosts, proxies: proxies.collect::<Result<_, _>>()?, base })
+}
+
+fn tls_mode(mode: Option<&str>, cert: Option<PathBuf>, key: Option<PathBuf>) -> Result<TlsMode, ConfigError> {
+    match (mode, cert, key) {
+        (None, Some(cert), Some(key)) => Ok(TlsMode::Files { cert, key }),
+        (None | Some("off"), None, None) => Ok(TlsMode::Off),
+        (Some("auto"), None, None) => Ok(TlsMode::Auto),
+        (Some(mode @ ("off" | "auto")), ..) => Err(wrong("tls", mode, "contradicts tls_cert and tls_key")),
+        (Some(mode), ..) => Err(wrong("tls", mode, "is neither `off` nor `auto`")),
+        (None, ..) => Err(wrong("tls_cert", "", "and tls_key need each other")),
     }
 }
 
@@ -160,6 +264,42 @@ mod tests {
         assert!(refused.contains("--insecure"), "{refused}");
         assert!(matches!(open(Some(false)).checked(), Err(ConfigError::NotLoopback(_))));
         assert_eq!(open(Some(true)).checked().unwrap().listen.port(), 80);
+    }
+
+    #[test]
+    fn tls_or_a_trusted_proxy_make_other_addresses_safe() {
+        let open = |settings| with_data(Settings { listen: Some("0.0.0.0:443".into()), ..settings }).checked();
+        assert_eq!(open(Settings { tls: Some("auto".into()), ..Settings::default() }).unwrap().tls, TlsMode::Auto);
+        let files = Settings { tls_cert: Some("c".into()), tls_key: Some("k".into()), ..Settings::default() };
+        assert!(matches!(open(files).unwrap().tls, TlsMode::Files { .. }));
+        open(Settings { trusted_proxies: vec!["10.0.0.0/8".into(), "::1".into()], ..Settings::default() }).unwrap();
+        assert!(matches!(
+            open(Settings { tls: Some("off".into()), ..Settings::default() }),
+            Err(ConfigError::NotLoopback(_))
+        ));
+    }
+
+    #[test]
+    fn the_folder_comes_from_the_public_address_unless_it_is_given() {
+        let site = |public: &str, base: Option<&str>| {
+            let settings =
+                Settings { public_url: Some(public.into()), base_path: base.map(str::to_owned), ..Settings::default() };
+            with_data(settings).checked().map(|config| config.site.base)
+        };
+        assert_eq!(site("https://a.example", None).unwrap(), "/");
+        assert_eq!(site("https://a.example/p2ppool", None).unwrap(), "/p2ppool/");
+        assert_eq!(site("https://a.example/p2ppool", Some("/")).unwrap(), "/");
+        for (public, base) in [
+            ("ftp://a", None),
+            ("x", None),
+            ("https://a", Some("x")),
+            ("https://a", Some("/../")),
+            ("https://a", Some("/a\"b/")),
+        ] {
+            assert!(matches!(site(public, base), Err(ConfigError::Wrong { .. })), "{public} {base:?}");
+        }
+        let proxies = Settings { trusted_proxies: vec!["everybody".into()], ..Settings::default() };
+        assert!(matches!(with_data(proxies).checked(), Err(ConfigError::Wrong { setting: "trusted_proxies", .. })));
     }
 
     #[test]

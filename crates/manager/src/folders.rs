@@ -8,6 +8,7 @@
 //! ├── uploads/            archives on their way in; emptied at each start
 //! └── private/            0700, files 0600; never served
 //!     ├── secret.key      opens the secrets in the database
+//!     ├── tls.d/              the certificate that the manager made
 //!     ├── operator.key    the manager's own identity in overlays
 //!     └── <pool>/         packages/<digest>.tgz, local/ (the local node)
 //! ```
@@ -72,6 +73,11 @@ impl Folders {
     /// Archives on their way in.
     pub fn uploads(&self) -> PathBuf {
         self.root.join("uploads")
+    }
+
+    /// The certificate that the manager makes. No pool can be called like it: names have no dot.
+    pub fn tls(&self) -> PathBuf {
+        self.private_root().join("tls.d")
     }
 
     /// Parent of everything that is never served.

@@ -18,3 +18,4 @@ pub mod local_node;
 pub mod runtimes;
 pub mod secrets;
 pub mod service;
+pub mod tls;

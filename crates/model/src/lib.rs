@@ -5,6 +5,7 @@
 
 pub mod action;
 pub mod amount;
+pub mod audit;
 pub mod brunet;
 pub mod bundle;
 pub mod consistency;

@@ -25,6 +25,21 @@ export const client = createClient<paths>({
   querySerializer: (query) => queryText(query as Query),
 });
 
+/** The manager wants every change to repeat this cookie, which pages of other sites can't read. */
+const repeated = { cookie: 'p2ppool_csrf', header: 'x-csrf-token' };
+
+function csrf(): string {
+  const cookie = document.cookie.split('; ').find((text) => text.startsWith(`${repeated.cookie}=`));
+  return cookie?.slice(repeated.cookie.length + 1) ?? '';
+}
+
+client.use({
+  onRequest({ request }) {
+    if (request.method !== 'GET') request.headers.set(repeated.header, csrf());
+    return request;
+  },
+});
+
 /** How a plain text is sent as it is. */
 export const asText = {
   headers: { 'content-type': 'text/plain; charset=utf-8' },
@@ -74,6 +89,7 @@ export function upload<T>(
     const xhr = new XMLHttpRequest();
     xhr.open('POST', apiUrl(path, query));
     xhr.setRequestHeader('content-type', 'application/octet-stream');
+    xhr.setRequestHeader(repeated.header, csrf());
     xhr.upload.addEventListener('progress', (e) => e.lengthComputable && progress(e.loaded / e.total));
     xhr.addEventListener('error', () => reject(asApiError(new TypeError('connection'))));
     xhr.addEventListener('load', () => {

@@ -32,6 +32,25 @@ pub(super) struct Args {
         value_name = "TOKEN"
     )]
     pub(super) token: Option<String>,
+    /// Fingerprint (SHA-256) of the manager's certificate, when no authority signed it
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Options of every command",
+        env = "P2PPOOL_FINGERPRINT",
+        value_name = "AB:CD:…"
+    )]
+    pub(super) fingerprint: Option<String>,
+    /// File with the certificate (PEM) of the authority that signed the manager's
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Options of every command",
+        env = "P2PPOOL_CA_FILE",
+        value_name = "FILE",
+        conflicts_with = "fingerprint"
+    )]
+    pub(super) ca_file: Option<PathBuf>,
     /// Print JSON instead of tables
     #[arg(long, global = true, help_heading = "Options of every command")]
     pub(super) json: bool,
@@ -96,6 +115,11 @@ pub(super) enum Command {
     /// Geolocation: look an address up, install DB-IP City Lite
     #[command(subcommand)]
     Geoip(GeoipCommand),
+    /// Who did what: list or export the audit log
+    Audit(AuditArgs),
+    /// The manager's own certificate, on its own machine
+    #[command(subcommand)]
+    Cert(CertCommand),
     /// Log in and keep an API token in the user's own folder
     Login(LoginArgs),
     /// Forget the kept API token
@@ -192,7 +216,7 @@ pub(super) enum UserCommand {
         #[arg(long, env = "P2PPOOL_CONFIG", value_name = "FILE")]
         config: Option<PathBuf>,
         #[command(flatten)]
-        settings: Settings,
+        settings: Box<Settings>,
     },
 }
 
@@ -689,6 +713,49 @@ pub(super) enum GeoipCommand {
         config: Option<PathBuf>,
         #[command(flatten)]
         settings: Settings,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct AuditArgs {
+    /// Only by this person, schedule or workflow
+    #[arg(long)]
+    pub(super) who: Option<String>,
+    /// Only this action, such as "DELETE /pools/{pool}"
+    #[arg(long)]
+    pub(super) action: Option<String>,
+    /// Only about this pool
+    #[arg(long)]
+    pub(super) pool: Option<PoolName>,
+    /// Only what ended so: ok, refused or failed
+    #[arg(long)]
+    pub(super) result: Option<p2ppool_model::audit::AuditResult>,
+    /// Then or later (2026-11-23T00:00:00Z)
+    #[arg(long, value_name = "TIME")]
+    pub(super) from: Option<String>,
+    /// Earlier
+    #[arg(long, value_name = "TIME")]
+    pub(super) to: Option<String>,
+    /// Text to be found in any column
+    #[arg(long, short = 'q')]
+    pub(super) query: Option<String>,
+    /// How many
+    #[arg(long, default_value_t = 50)]
+    pub(super) limit: u32,
+    /// Print all of it as CSV
+    #[arg(long)]
+    pub(super) csv: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum CertCommand {
+    /// Make the self-signed certificate of --tls auto anew
+    Renew {
+        /// TOML file with the manager's settings
+        #[arg(long, env = "P2PPOOL_CONFIG", value_name = "FILE")]
+        config: Option<PathBuf>,
+        #[command(flatten)]
+        settings: Box<Settings>,
     },
 }
 

@@ -1,6 +1,6 @@
 //! The HTTP client of the manager's API.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use p2ppool_model::event::Event;
@@ -20,6 +20,30 @@ const UPLOAD_DEADLINE: Duration = Duration::from_secs(3600);
 /// Longest line of the event stream, bytes: one batch of host changes.
 const EVENT_LINE_MAX: usize = 16 * 1024 * 1024;
 
+/// Why the manager's certificate is believed; nothing: because a known authority signed it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Trust {
+    /// It is exactly this one (SHA-256).
+    pub(super) fingerprint: Option<String>,
+    /// This authority (PEM) signed it.
+    pub(super) ca_file: Option<PathBuf>,
+}
+
+impl Trust {
+    fn apply(&self, builder: reqwest::ClientBuilder) -> Result<reqwest::ClientBuilder, CliError> {
+        if let Some(text) = &self.fingerprint {
+            let config = crate::tls::pinned::client(text);
+            let wrong = || CliError::Other(format!("--fingerprint {text}: not 32 bytes in hexadecimal"));
+            return Ok(builder.tls_backend_preconfigured(config.ok_or_else(wrong)?));
+        }
+        let Some(file) = &self.ca_file else { return Ok(builder) };
+        let text = super::input::read_text(file)?;
+        let certs = reqwest::Certificate::from_pem_bundle(text.as_bytes())
+            .map_err(|error| CliError::Other(format!("--ca-file {}: {error}", file.display())))?;
+        Ok(builder.tls_certs_merge(certs))
+    }
+}
+
 /// A manager, and who asks.
 #[derive(Clone, Debug)]
 pub(super) struct Client {
@@ -31,11 +55,17 @@ pub(super) struct Client {
 impl Client {
     /// A client with the given token, else with the one kept for this server.
     pub(super) fn new(server: String, token: Option<String>) -> Result<Self, CliError> {
+        Self::trusting(server, token, &Trust::default())
+    }
+
+    /// [`Client::new`] for a manager whose certificate no known authority signed.
+    pub(super) fn trusting(server: String, token: Option<String>, trust: &Trust) -> Result<Self, CliError> {
         let server = server.trim_end_matches('/').to_owned();
         if !server.starts_with("http://") && !server.starts_with("https://") {
             return Err(CliError::Other(format!("--server {server}: must begin with http:// or https://")));
         }
-        let http = reqwest::Client::builder()
+        let http = trust
+            .apply(reqwest::Client::builder())?
             .connect_timeout(CONNECT_DEADLINE)
             .user_agent(concat!("p2ppool/", env!("CARGO_PKG_VERSION")))
             .build()
@@ -144,7 +174,7 @@ impl Client {
             .post(self.url(path))
             .timeout(REQUEST_DEADLINE)
             .header("cookie", cookie)
-            .header("origin", &self.server)
+            .header("x-csrf-token", repeated(cookie))
             .json(body);
         self.json(Method::POST, path, request).await
     }
@@ -193,6 +223,11 @@ impl Client {
         }
         Err(refusal(method_name(&method), path, response).await)
     }
+}
+
+/// What changes with a session cookie have to repeat.
+fn repeated(cookies: &str) -> &str {
+    cookies.split("; ").find_map(|cookie| cookie.strip_prefix("p2ppool_csrf=")).unwrap_or_default()
 }
 
 fn method_name(method: &Method) -> &'static str {

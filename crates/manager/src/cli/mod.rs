@@ -3,6 +3,7 @@
 
 mod action;
 mod args;
+mod audit;
 mod backup;
 mod bundle;
 mod client;
@@ -27,8 +28,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use args::{Args, Command, UserCommand};
-use client::Client;
+use args::{Args, CertCommand, Command, UserCommand};
+use client::{Client, Trust};
 use error::CliError;
 use output::Output;
 
@@ -80,7 +81,13 @@ async fn run(args: Args) -> Result<ExitCode, CliError> {
         Command::Geoip(command) => {
             geoip::run(command, (args.server, args.token), output).await.map(|()| ExitCode::SUCCESS)
         }
-        command => client_command(command, Client::new(args.server, args.token)?, output).await,
+        Command::Cert(CertCommand::Renew { settings, config }) => {
+            serve::renew_certificate(*settings, config, output).map(|()| ExitCode::SUCCESS)
+        }
+        command => {
+            let trust = Trust { fingerprint: args.fingerprint, ca_file: args.ca_file };
+            client_command(command, Client::trusting(args.server, args.token, &trust)?, output).await
+        }
     }
 }
 
@@ -92,6 +99,7 @@ async fn client_command(command: Command, client: Client, output: Output) -> Res
         Command::Runtime(command) => runtime::run(command, &client, output).await?,
         Command::Bundle(command) => bundle::run(command, &client, output).await?,
         Command::User(command) => user::run(command, &client, output).await?,
+        Command::Audit(args) => audit::run(args, &client, output).await?,
         Command::Login(login) => login::login(login, &client, output).await?,
         Command::Logout => login::logout(&client)?,
         Command::Token(command) => login::run_token(command, &client, output).await?,
@@ -102,7 +110,7 @@ async fn client_command(command: Command, client: Client, output: Output) -> Res
         Command::Schedule(command) => return schedule::run(command, &client, output).await,
         Command::Task(command) => return task::run(command, &client, output).await,
         Command::Action(command) => return action::run(command, &client, output).await,
-        Command::Backup(_) | Command::Restore(_) | Command::Secrets(_) | Command::Geoip(_) => {
+        Command::Backup(_) | Command::Restore(_) | Command::Secrets(_) | Command::Geoip(_) | Command::Cert(_) => {
             unreachable!("handled before a client was made")
         }
         Command::Serve(_) | Command::Demo(_) | Command::Completions { .. } | Command::Man => {

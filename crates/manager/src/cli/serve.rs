@@ -11,6 +11,7 @@ use super::output::Output;
 use crate::accounts::{Passwords, Secret};
 use crate::app::{self, App, FirstAccount};
 use crate::config::{Config, Settings};
+use crate::folders::Folders;
 use crate::service;
 
 /// Serves until SIGINT or SIGTERM.
@@ -20,7 +21,13 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), CliError> {
     let listener = app::listen(&config).await?;
     let address = listener.local_addr()?;
     let (app, first) = App::open(&config).await?;
-    println!("{}", welcome(&format!("http://{address}"), first.as_ref()));
+    println!("{}", welcome(&app.address(address), first.as_ref()));
+    if let Some(tls) = &app.tls {
+        println!("  certificate (SHA-256)  {}", tls.fingerprint());
+    }
+    if let Some(from) = config.redirect_listen {
+        app.redirect_from(from, address.port()).await?;
+    }
     end_with_signals(app.shutdown.clone())?;
     app.serve(listener).await?;
     Ok(())
@@ -69,6 +76,23 @@ pub(super) fn config(settings: Settings, file: Option<PathBuf>) -> Result<Config
     settings.over(below.unwrap_or_default()).checked().map_err(CliError::other)
 }
 
+/// Makes the manager's own certificate anew; a running manager uses it some seconds later.
+pub(super) fn renew_certificate(settings: Settings, file: Option<PathBuf>, output: Output) -> Result<(), CliError> {
+    let config = config(settings, file)?;
+    if let crate::tls::TlsMode::Files { cert, .. } = &config.tls {
+        let told = format!("{}: the manager did not make this certificate; replace the file", cert.display());
+        return Err(CliError::Other(told));
+    }
+    let folder = Folders::at(&config.data).tls();
+    let names = crate::tls::names(&config.site, config.listen.ip());
+    crate::tls::renew(&folder, &names, p2ppool_model::Time::now())?;
+    let fingerprint = crate::tls::Tls::open(&crate::tls::TlsMode::Auto, &folder, &names)?.map(|tls| tls.fingerprint());
+    let fingerprint = fingerprint.unwrap_or_default();
+    output.show(&serde_json::json!({ "fingerprint": fingerprint }), || {
+        format!("new certificate, fingerprint (SHA-256) {fingerprint}")
+    })
+}
+
 /// Log lines go to standard error; RUST_LOG chooses them.
 pub(super) fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
@@ -82,7 +106,7 @@ pub(super) async fn reset_password(command: UserCommand, output: Output) -> Resu
     let UserCommand::ResetPassword { name, settings, config: file } = command else {
         return Err(CliError::Other("not a command for the manager's own machine".to_owned()));
     };
-    let config = config(settings, file)?;
+    let config = config(*settings, file)?;
     if let Some(file) = config.database.strip_prefix("sqlite:")
         && let Err(error) = std::fs::metadata(file)
     {

@@ -2,10 +2,14 @@
 //! single-page application. The build leaves packed copies beside the hashed files, so that they are
 //! never compressed while somebody waits.
 
+use std::sync::Arc;
+
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
+
+use crate::app::App;
 
 #[derive(RustEmbed)]
 #[folder = "../../web/dist"]
@@ -15,6 +19,19 @@ struct Dist;
 /// Vite puts files with a hash in their name here; they never change.
 const HASHED: &str = "assets/";
 const INDEX: &str = "index.html";
+
+/// Where the page is told below which folder it lives.
+const BASE: &str = "<base href=\"/\"";
+
+/// A file of the page; `index.html` knows its folder.
+fn found(path: &str, base: &str) -> Option<EmbeddedFile> {
+    let mut file = Dist::get(path)?;
+    if path == INDEX && base != "/" {
+        let text = String::from_utf8_lossy(&file.data).replacen(BASE, &format!("<base href=\"{base}\""), 1);
+        file.data = text.into_bytes().into();
+    }
+    Some(file)
+}
 
 /// Packed copies of a hashed file: name of the encoding and end of the file's name, the smallest first.
 const PACKED: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
@@ -45,8 +62,11 @@ impl<'a> Asker<'a> {
 }
 
 /// Handler: a file, or the application's page.
-pub(crate) async fn serve(request: Request) -> Response {
-    respond(request.method(), request.uri(), Asker::of(request.headers()), Dist::get)
+pub(crate) fn route(base: &str) -> axum::routing::MethodRouter<Arc<App>> {
+    let base: Arc<str> = base.into();
+    axum::routing::any(async move |request: Request| {
+        respond(request.method(), request.uri(), Asker::of(request.headers()), |path| found(path, &base))
+    })
 }
 
 fn respond(method: &Method, uri: &Uri, asker: Asker<'_>, find: impl Fn(&str) -> Option<EmbeddedFile>) -> Response {

@@ -1,20 +1,19 @@
 //! Who sends a request: by API token, by session cookie, or nobody known.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{Method, header};
 use axum_extra::extract::CookieJar;
 
-use crate::accounts::{Secret, SecretHash, Viewer};
+use crate::accounts::{SecretHash, Viewer};
 use crate::app::App;
+use crate::http::cookies::{CSRF_HEADER, SESSION, Scope, csrf_of};
+use crate::http::site::Connection;
 use crate::service::accounts::Proof;
 use crate::service::{Error, accounts};
-
-/// Name of the session cookie.
-pub const SESSION_COOKIE: &str = "p2ppool_session";
 
 /// Who sends a request.
 #[derive(Clone, Debug)]
@@ -23,6 +22,8 @@ pub(crate) struct Caller {
     pub(crate) viewer: Viewer,
     /// From where.
     pub(crate) address: IpAddr,
+    /// Where cookies hold that the answer sets.
+    pub(crate) cookies: Scope,
     /// What shows it.
     pub(crate) proof: Proof,
 }
@@ -34,6 +35,17 @@ impl Caller {
             Viewer::Anonymous => Err(Error::Unauthenticated(what)),
             person @ Viewer::Person { .. } => Ok(person),
         }
+    }
+
+    /// A change that a browser sends with a session cookie has to repeat what only our own pages can read.
+    pub(crate) fn check_csrf(&self, parts: &Parts) -> Result<(), Error> {
+        let (Proof::Session(session), Viewer::Person { .. }) = (&self.proof, &self.viewer) else { return Ok(()) };
+        let reads = matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
+        let repeated = parts.headers.get(CSRF_HEADER).map(|value| value.as_bytes());
+        if reads || repeated == Some(csrf_of(session).as_bytes()) {
+            return Ok(());
+        }
+        Err(Error::Csrf)
     }
 }
 
@@ -53,37 +65,25 @@ impl FromRequestParts<Arc<App>> for Caller {
 
 impl Caller {
     async fn find_out(parts: &Parts, app: &Arc<App>) -> Result<Self, Error> {
-        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let address = address.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip());
+        let connection = parts.extensions.get::<Connection>().copied().unwrap_or_default();
+        let address = app.site.address(connection, &parts.headers);
+        let cookies = Scope { base: app.site.base.clone(), secure: app.site.is_encrypted(connection, &parts.headers) };
         if let Some(given) = parts.headers.get(header::AUTHORIZATION) {
             let token = given.to_str().ok().and_then(bearer).ok_or(Error::WrongToken)?;
             let hash = SecretHash::of(token);
             let viewer = accounts::by_token(app, &hash).await?;
-            return Ok(Self { viewer, address, proof: Proof::Token(hash) });
+            return Ok(Self { viewer, address, cookies, proof: Proof::Token(hash) });
         }
-        let cookie = CookieJar::from_headers(&parts.headers).get(SESSION_COOKIE).map(|c| SecretHash::of(c.value()));
+        let cookie = CookieJar::from_headers(&parts.headers).get(SESSION).map(|c| SecretHash::of(c.value()));
         let viewer = match &cookie {
             Some(hash) => accounts::by_session(app, hash).await?,
             None => Viewer::Anonymous,
         };
-        Ok(Self { viewer, address, proof: cookie.map_or(Proof::Nothing, Proof::Session) })
+        Ok(Self { viewer, address, cookies, proof: cookie.map_or(Proof::Nothing, Proof::Session) })
     }
 }
 
 fn bearer(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
-}
-
-/// `Set-Cookie` of a new session. Behind a proxy that speaks TLS it is marked `Secure`.
-pub(crate) fn session_cookie(secret: &Secret, headers: &HeaderMap) -> String {
-    let secure = headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https");
-    let secure = if secure { "; Secure" } else { "" };
-    let seconds = accounts::SESSION_MAX.as_secs();
-    format!("{SESSION_COOKIE}={}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}", secret.reveal())
-}
-
-/// `Set-Cookie` that makes the browser forget its session.
-pub(crate) fn no_session_cookie() -> String {
-    format!("{SESSION_COOKIE}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0")
 }

@@ -60,6 +60,9 @@ fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
         Error::Forbidden { .. } => (StatusCode::FORBIDDEN, "forbidden"),
         Error::Denied(_) => (StatusCode::FORBIDDEN, "forbidden"),
         Error::NoRule(_) => (StatusCode::INTERNAL_SERVER_ERROR, "no_rule"),
+        Error::Csrf => (StatusCode::FORBIDDEN, "csrf"),
+        Error::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
+        Error::ForeignHost(_) => (StatusCode::MISDIRECTED_REQUEST, "foreign_host"),
         Error::CrossSite => (StatusCode::FORBIDDEN, "cross_site"),
         Error::Throttled(_) => (StatusCode::TOO_MANY_REQUESTS, "throttled"),
         Error::NotFound { .. } | Error::Missing(_) => (StatusCode::NOT_FOUND, "not_found"),
@@ -87,7 +90,7 @@ impl IntoResponse for Error {
                 problem.field = Some("hosts".to_owned());
                 problem.details = serde_json::to_value(lines).ok();
             }
-            Self::Throttled(wait) => {
+            Self::Throttled(wait) | Self::TooMany(wait) => {
                 let seconds = HeaderValue::from(wait.as_secs().max(1));
                 response.headers_mut().insert(header::RETRY_AFTER, seconds);
             }
@@ -126,7 +129,9 @@ pub(crate) async fn write_errors(id: RequestId, request: Request, next: Next) ->
     let (mut parts, body) = response.into_parts();
     let mut problem = match problem {
         Some(problem) => problem,
-        None if for_api => Problem::new(framework_code(status), framework_text(status, body).await),
+        None if for_api || status == StatusCode::MISDIRECTED_REQUEST => {
+            Problem::new(framework_code(status), framework_text(status, body).await)
+        }
         None => return Response::from_parts(parts, body),
     };
     problem.request_id = id.to_string();

@@ -15,10 +15,9 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::http::body::HOST_LIST_MAX;
-use crate::http::caller::SESSION_COOKIE;
+use crate::http::cookies::SESSION;
 use crate::http::handlers::{
-    accounts, actions, bundles, connect, events, exports, files, grants, hosts, keys, meta, nodes, permissions, pools,
-    rollouts, runtimes, schedules, snapshots, tasks, users,
+    accounts, actions, audit, bundles, connect, events, exports, files, grants, hosts, keys, meta, nodes, permissions, pools, rollouts, runtimes, schedules, sessions, snapshots, tasks, users,
 };
 use crate::http::handlers::{deployed, history, topology};
 use crate::http::handlers::{geo, resources};
@@ -40,7 +39,7 @@ struct Schemes;
 impl Modify for Schemes {
     fn modify(&self, document: &mut Document) {
         let components = document.components.get_or_insert_default();
-        let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(SESSION_COOKIE)));
+        let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(SESSION)));
         components.add_security_scheme("session", cookie);
         components.add_security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
     }
@@ -57,7 +56,11 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(accounts::tokens, accounts::create_token))
         .routes(routes!(accounts::delete_token))
         .routes(routes!(accounts::change_password))
+        .routes(routes!(sessions::list, sessions::delete_others))
+        .routes(routes!(sessions::delete))
+        .routes(routes!(sessions::list_of, sessions::delete_of))
         .routes(routes!(permissions::list))
+        .routes(routes!(audit::list))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::show, users::edit, users::delete))
         .routes(routes!(users::reset_password))
@@ -125,6 +128,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(exports::stats))
         .routes(routes!(exports::hosts))
         .routes(routes!(exports::tasks))
+        .routes(routes!(audit::export))
         .routes(routes!(files::download));
     OpenApiRouter::with_openapi(Description::openapi())
         .nest(PREFIX, quick.merge(host_lists).merge(uploads).merge(streams))

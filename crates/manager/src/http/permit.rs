@@ -48,6 +48,8 @@ async fn permit(app: &Arc<App>, parts: &mut Parts) -> Result<(), Error> {
         return Err(Error::NoRule(missing(method, &route)));
     };
     let caller = Caller::from_request_parts(parts, app).await?;
+    caller.check_csrf(parts)?;
+    app.rates.admit(&caller)?;
     let right = match rule.needs {
         Needs::Pool(_) => right_on_pool(app, parts, &caller.viewer).await?,
         Needs::Task(_) => right_on_task(app, parts, &caller.viewer).await?,

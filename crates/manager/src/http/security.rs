@@ -1,10 +1,13 @@
 //! What keeps other web sites and injected markup out: answer headers and the origin check.
 
-use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, Method, header};
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use crate::http::site::{Connection, Site};
 use crate::service::Error;
 
 /// Scripts and styles only from here, none inline; style attributes are allowed for charts and maps.
@@ -13,7 +16,9 @@ const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src '
      base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
 
 /// Middleware: adds the headers where the handler did not set its own.
-pub(crate) async fn add_headers(request: Request, next: Next) -> Response {
+pub(crate) async fn add_headers(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
+    let connection = request.extensions().get::<Connection>().copied().unwrap_or_default();
+    let encrypted = site.is_encrypted(connection, request.headers());
     let for_api = request.uri().path().starts_with("/api/");
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
@@ -21,22 +26,39 @@ pub(crate) async fn add_headers(request: Request, next: Next) -> Response {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     };
     add(header::CONTENT_SECURITY_POLICY, CONTENT_POLICY);
+    if encrypted {
+        // Other services of this host may speak plain HTTP: so not for subdomains.
+        add(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
+    }
     add(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     add(header::REFERRER_POLICY, "same-origin");
-    add(header::X_FRAME_OPTIONS, "DENY");
     add(axum::http::HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
     add(axum::http::HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
+    add(HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=(), payment=(), usb=()");
     if for_api {
         add(header::CACHE_CONTROL, "no-store");
+    }
+    // For browsers that don't know frame-ancestors; it can't name who may.
+    let unframed = headers
+        .get(header::CONTENT_SECURITY_POLICY)
+        .is_some_and(|policy| policy.to_str().is_ok_and(|policy| policy.contains("frame-ancestors 'none'")));
+    if unframed {
+        headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     }
     response
 }
 
-/// Middleware: a changing request that a browser sends for another site is refused. Requests with
-/// an `Authorization` header can't be forged that way and pass.
-pub(crate) async fn check_origin(request: Request, next: Next) -> Response {
+/// Middleware: a request for a name that is not ours is refused, and so is a changing request that a browser sends
+/// for another site. Requests with an `Authorization` header can't be forged that way and pass the second.
+pub(crate) async fn check_origin(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
+    if let Some(host) = request.headers().get(header::HOST) {
+        let host = host.to_str().unwrap_or("?");
+        if !site.is_for_us(host) {
+            return Error::ForeignHost(host.chars().take(100).collect()).into_response();
+        }
+    }
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if changes && !request.headers().contains_key(header::AUTHORIZATION) && !is_same_site(request.headers()) {
+    if changes && !request.headers().contains_key(header::AUTHORIZATION) && !is_same_site(&site, request.headers()) {
         return Error::CrossSite.into_response();
     }
     next.run(request).await
@@ -44,14 +66,11 @@ pub(crate) async fn check_origin(request: Request, next: Next) -> Response {
 
 /// Browsers tell by `Sec-Fetch-Site`, older ones by `Origin`; programs that send neither are no
 /// browsers and carry no foreign cookies.
-fn is_same_site(headers: &HeaderMap) -> bool {
+fn is_same_site(site: &Site, headers: &HeaderMap) -> bool {
     let text = |name: header::HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     match (text(header::HeaderName::from_static("sec-fetch-site")), text(header::ORIGIN)) {
-        (Some(site), _) => matches!(site, "same-origin" | "none"),
-        (None, Some(origin)) => {
-            let host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
-            host.is_some() && host == text(header::HOST)
-        }
+        (Some(from), _) => matches!(from, "same-origin" | "none"),
+        (None, Some(origin)) => site.is_our_origin(origin, text(header::HOST)),
         (None, None) => true,
     }
 }
@@ -67,12 +86,15 @@ mod tests {
     #[test]
     fn only_our_own_pages_and_programs_may_change_things() {
         let host = ("host", "127.0.0.1:8080");
-        assert!(is_same_site(&headers(&[host])));
-        assert!(is_same_site(&headers(&[host, ("sec-fetch-site", "same-origin")])));
-        assert!(!is_same_site(&headers(&[host, ("sec-fetch-site", "same-site"), ("origin", "http://127.0.0.1:8080")])));
-        assert!(!is_same_site(&headers(&[host, ("sec-fetch-site", "cross-site")])));
-        assert!(is_same_site(&headers(&[host, ("origin", "http://127.0.0.1:8080")])));
-        assert!(!is_same_site(&headers(&[host, ("origin", "http://127.0.0.1:8081")])));
-        assert!(!is_same_site(&headers(&[host, ("origin", "null")])));
+        assert!(is_same_site(&Site::default(), &headers(&[host])));
+        assert!(is_same_site(&Site::default(), &headers(&[host, ("sec-fetch-site", "same-origin")])));
+        assert!(!is_same_site(
+            &Site::default(),
+            &headers(&[host, ("sec-fetch-site", "same-site"), ("origin", "http://127.0.0.1:8080")])
+        ));
+        assert!(!is_same_site(&Site::default(), &headers(&[host, ("sec-fetch-site", "cross-site")])));
+        assert!(is_same_site(&Site::default(), &headers(&[host, ("origin", "http://127.0.0.1:8080")])));
+        assert!(!is_same_site(&Site::default(), &headers(&[host, ("origin", "http://127.0.0.1:8081")])));
+        assert!(!is_same_site(&Site::default(), &headers(&[host, ("origin", "null")])));
     }
 }

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use crate::accounts::Viewer;
 use crate::app::App;
 use crate::events::Subscription;
+use crate::http::rates::OpenStream;
 use crate::service;
 use crate::service::accounts::Proof;
 
@@ -50,14 +51,14 @@ struct Reader {
     not_before: Instant,
     proven: Instant,
     seen: HashSet<String>,
-    _slot: OwnedSemaphorePermit,
+    _slot: (OwnedSemaphorePermit, OpenStream),
 }
 
 /// The answer: ends when the manager shuts down.
 pub(crate) fn stream(
     app: Arc<App>,
     wanted: Wanted,
-    slot: OwnedSemaphorePermit,
+    slot: (OwnedSemaphorePermit, OpenStream),
 ) -> Sse<impl Stream<Item = Result<sse::Event, Infallible>>> {
     let hello =
         sse::Event::default().id(wanted.after.unwrap_or_else(|| app.events.newest()).to_string()).retry(RETRY_AFTER);

@@ -96,6 +96,15 @@ pub enum Error {
     /// A browser sent it for another web site.
     #[error("the request comes from another web site")]
     CrossSite,
+    /// A change with a session cookie did not repeat what our own pages can read.
+    #[error("the request lacks the header x-csrf-token with the value of the cookie p2ppool_csrf; read the page again")]
+    Csrf,
+    /// Too many requests.
+    #[error("too many requests; try again in {} s", .0.as_secs().max(1))]
+    TooMany(Duration),
+    /// The request is for another host name.
+    #[error("this manager is not `{0}`; `--public-url` or `--allowed-host` tells it its names")]
+    ForeignHost(String),
     /// The database did not get to it in time; nothing was changed.
     #[error("the manager is busy; try again")]
     Busy,

@@ -17,6 +17,7 @@ pub mod resources;
 pub mod rollouts;
 pub mod runtimes;
 pub mod schedules;
+pub mod sessions;
 pub mod tasks;
 pub mod topology;
 pub mod users;

@@ -1,5 +1,6 @@
 //! Users, sessions, tokens, the audit log.
 
+use p2ppool_model::audit::AuditResult;
 use p2ppool_model::role::{Grant, Role};
 use p2ppool_model::{Time, UserId};
 use p2ppool_store::{AuditEntry, AuditFilter, NewSession, NewToken, Page, SecretScope, Store, StoreError, testing};
@@ -213,6 +214,7 @@ async fn the_audit_log_is_filtered_and_paged(store: Store) {
             subject: format!("pool {i}"),
             details: serde_json::json!({"hosts": i}),
             address: Some("127.0.0.1".into()),
+            result: Some(if i == 3 { AuditResult::Refused } else { AuditResult::Ok }),
         };
         store.append_audit(&entry).await.unwrap();
     }
@@ -229,6 +231,7 @@ async fn the_audit_log_is_filtered_and_paged(store: Store) {
     assert_eq!(total(AuditFilter { action: Some("pool.install".into()), ..all.clone() }).await, 5);
     assert_eq!(total(AuditFilter { from: Some(at(5)), until: Some(at(8)), ..all.clone() }).await, 3);
     assert_eq!(total(AuditFilter { text: "ANNA".into(), pool: Some("demo".into()), ..all.clone() }).await, 10);
-    assert_eq!(store.delete_audit_before(at(20)).await.unwrap(), 20);
-    assert_eq!(total(all).await, 5);
+    assert_eq!(total(AuditFilter { actor: Some("Anna".into()), ..all.clone() }).await, 13);
+    assert_eq!(total(AuditFilter { result: Some(AuditResult::Refused), ..all.clone() }).await, 1);
+    assert_eq!(total(AuditFilter { before: Some(page.items[0].id), ..all }).await, 23);
 }

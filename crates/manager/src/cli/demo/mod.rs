@@ -111,6 +111,9 @@ impl Manager {
             listen: SocketAddr::from(([127, 0, 0, 1], if args.once { 0 } else { args.port })),
             database: format!("sqlite:{}", folder.path.join("p2ppool.db").display()),
             node_binary: args.node_binary.clone(),
+            site: Default::default(),
+            tls: Default::default(),
+            redirect_listen: None,
         };
         let listener = listen(&config).await?;
         let address = format!("http://{}", listener.local_addr()?);

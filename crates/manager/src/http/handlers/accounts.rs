@@ -1,17 +1,20 @@
 //! Login, logout, who am I, API tokens.
 
+use axum::Extension;
 use axum::extract::Path;
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::IntoResponse;
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::response::{AppendHeaders, IntoResponse};
 use p2ppool_model::role::Role;
 use p2ppool_model::{PoolId, Time, TokenId, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::accounts::Viewer;
+use crate::accounts::{Reach, Viewer};
 use crate::http::State;
+use crate::http::audit::DoneBy;
 use crate::http::body::Json;
-use crate::http::caller::{Caller, no_session_cookie, session_cookie};
+use crate::http::caller::Caller;
+use crate::http::cookies;
 use crate::http::error::ErrorAnswer;
 use crate::service::{Error, accounts};
 
@@ -70,8 +73,10 @@ pub(crate) async fn login(
         agent: agent.to_owned(),
     };
     let (user, secret) = accounts::login(&app, login).await?;
+    let done_by = Viewer::Person { id: user.id, name: user.name.clone(), role: user.role, reach: Reach::default() };
     let me = Me { user: Some(Person { id: user.id, name: user.name, role: user.role }) };
-    Ok(([(header::SET_COOKIE, session_cookie(&secret, &headers))], axum::Json(me)))
+    let cookies = AppendHeaders(cookies::begin(&secret, &caller.cookies).map(set_cookie));
+    Ok((cookies, Extension(DoneBy(done_by)), axum::Json(me)))
 }
 
 /// Ends the session.
@@ -80,13 +85,20 @@ pub(crate) async fn logout(app: State, caller: Caller) -> Result<impl IntoRespon
     if let Some(session) = caller.proof.session() {
         accounts::logout(&app, session).await?;
     }
-    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, no_session_cookie())]))
+    Ok((StatusCode::NO_CONTENT, AppendHeaders(cookies::end(&caller.cookies).map(set_cookie))))
+}
+
+fn set_cookie(value: String) -> (HeaderName, String) {
+    (header::SET_COOKIE, value)
 }
 
 /// Who sends this request? Answers without an account, too.
 #[utoipa::path(get, path = "/me", tag = "accounts", responses((status = 200, body = Me)))]
-pub(crate) async fn me(caller: Caller) -> axum::Json<Me> {
-    axum::Json(Me::from(&caller.viewer))
+pub(crate) async fn me(caller: Caller) -> impl IntoResponse {
+    // A page that was opened with an older session learns what its changes have to repeat.
+    let known = caller.viewer != Viewer::Anonymous;
+    let csrf = caller.proof.session().filter(|_| known).map(|session| cookies::csrf(session, &caller.cookies));
+    (AppendHeaders(csrf.map(set_cookie)), axum::Json(Me::from(&caller.viewer)))
 }
 
 #[derive(Deserialize, ToSchema)]

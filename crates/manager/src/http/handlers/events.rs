@@ -9,6 +9,7 @@ use utoipa::IntoParams;
 
 use crate::http::body::Query;
 use crate::http::caller::Caller;
+use crate::http::rates::StreamCounts;
 use crate::http::{State, sse};
 use crate::service::Error;
 
@@ -30,7 +31,8 @@ pub(crate) async fn stream(
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, Error> {
     let slot = Arc::clone(&app.streams).try_acquire_owned().map_err(|_| Error::Busy)?;
+    let own = StreamCounts::open(&app.streams_of, &caller)?;
     let after = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.trim().parse().ok());
     let wanted = sse::Wanted { pool: query.pool, viewer: caller.viewer, proof: caller.proof, after };
-    Ok(sse::stream(Arc::clone(&app), wanted, slot))
+    Ok(sse::stream(Arc::clone(&app), wanted, (slot, own)))
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod actions;
+pub(crate) mod audit;
 pub(crate) mod bundles;
 pub(crate) mod connect;
 pub(crate) mod deployed;
@@ -21,6 +22,7 @@ pub(crate) mod resources;
 pub(crate) mod rollouts;
 pub(crate) mod runtimes;
 pub(crate) mod schedules;
+pub(crate) mod sessions;
 pub(crate) mod snapshots;
 pub(crate) mod tasks;
 pub(crate) mod topology;

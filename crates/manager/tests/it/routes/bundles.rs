@@ -80,7 +80,7 @@ async fn an_announced_size_beyond_the_limit_is_refused_at_once() {
     let app = TestApp::start().await;
     let mut stream = tokio::net::TcpStream::connect(app.address).await.unwrap();
     let head = format!(
-        "POST /api/v1/bundles?name=x.zip HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-length: 600000000\r\nconnection: close\r\n\r\n",
+        "POST /api/v1/bundles?name=x.zip HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\ncontent-length: 600000000\r\nconnection: close\r\n\r\n",
         app.admin_token()
     );
     stream.write_all(head.as_bytes()).await.unwrap();
@@ -96,7 +96,7 @@ async fn an_upload_that_breaks_off_leaves_nothing_behind() {
     let app = TestApp::start().await;
     let mut stream = tokio::net::TcpStream::connect(app.address).await.unwrap();
     let head = format!(
-        "POST /api/v1/bundles?name=x.zip HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-length: 100000\r\n\r\nPK",
+        "POST /api/v1/bundles?name=x.zip HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\ncontent-length: 100000\r\n\r\nPK",
         app.admin_token()
     );
     stream.write_all(head.as_bytes()).await.unwrap();

@@ -22,4 +22,6 @@ mod resources;
 mod rollouts;
 mod runtimes;
 mod schedules;
+mod security;
+mod sessions;
 mod tasks;

@@ -101,7 +101,7 @@ impl TestApp {
         if path.starts_with('/') {
             format!("http://{}{path}", self.address)
         } else {
-            format!("http://{}/api/v1/{path}", self.address)
+            format!("http://{}{}api/v1/{path}", self.address, self.app.site.base)
         }
     }
 
@@ -121,7 +121,8 @@ impl TestApp {
 
     /// A request of the person whose session this cookie is.
     pub(crate) fn session(&self, method: Method, path: &str, cookie: &str) -> RequestBuilder {
-        self.anonymous(method, path).header("cookie", cookie)
+        let repeated = cookie.split("; ").find_map(|cookie| cookie.strip_prefix("p2ppool_csrf=")).unwrap_or_default();
+        self.anonymous(method, path).header("cookie", cookie).header("x-csrf-token", repeated)
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -169,7 +170,7 @@ impl TestApp {
         let cookie = self.cookie_of(name, password).await;
         // the same folder may be opened several times, and names of tokens are unique
         let name = format!("test {}", self.address);
-        let request = self.anonymous(Method::POST, "tokens").header("cookie", cookie).json(&json!({ "name": name }));
+        let request = self.session(Method::POST, "tokens", &cookie).json(&json!({ "name": name }));
         send(request).await.expect(201).json()["token"].as_str().unwrap().to_owned()
     }
 
@@ -177,7 +178,8 @@ impl TestApp {
     pub(crate) async fn cookie_of(&self, name: &str, password: &str) -> String {
         let body = json!({ "name": name, "password": password });
         let answer = send(self.anonymous(Method::POST, "login").json(&body)).await.expect(200);
-        answer.header("set-cookie").split(';').next().unwrap().to_owned()
+        let cookies = answer.headers.get_all("set-cookie").iter();
+        cookies.map(|value| value.to_str().unwrap().split(';').next().unwrap()).collect::<Vec<_>>().join("; ")
     }
 }
 
