@@ -51,7 +51,7 @@ const fn rule(method: &'static str, path: &'static str, needs: Needs) -> Rule {
     Rule { method, path, needs }
 }
 
-use Needs::{Account, Anyone, Listed, Pool, Task};
+use Needs::{Account, Anyone, Listed, Pool, Share, Task};
 use Right::{Inspect, Manage, Own, See};
 use Role::{Administrator, Publisher, SuperAdministrator};
 
@@ -94,6 +94,23 @@ pub const RULES: &[Rule] = &[
     rule("PUT", "/pools/{pool}/grants", Pool(Own)),
     rule("DELETE", "/pools/{pool}/grants/{user}", Pool(Own)),
     rule("PUT", "/pools/{pool}/owner", Pool(Own)),
+    // how tables are shown
+    rule("GET", "/me/views", Account),
+    rule("PUT", "/me/views/{pool}/{view}", Pool(Inspect)),
+    rule("DELETE", "/me/views/{pool}/{view}", Pool(Inspect)),
+    rule("GET", "/pools/{pool}/views/{view}", Pool(See)),
+    rule("PUT", "/pools/{pool}/views/{view}", Pool(Manage)),
+    rule("DELETE", "/pools/{pool}/views/{view}", Pool(Manage)),
+    // share links
+    rule("GET", "/pools/{pool}/shares", Pool(Manage)),
+    rule("POST", "/pools/{pool}/shares", Pool(Manage)),
+    rule("DELETE", "/pools/{pool}/shares/{id}", Pool(Manage)),
+    rule("GET", "/share/{token}", Share),
+    rule("GET", "/share/{token}/map", Share),
+    rule("GET", "/share/{token}/nodes", Share),
+    rule("GET", "/share/{token}/nodes.csv", Share),
+    rule("GET", "/share/{token}/stats", Share),
+    rule("GET", "/share/{token}/stats.csv", Share),
     // hosts and their keys
     rule("POST", "/hosts/parse", Account),
     rule("GET", "/pools/{pool}/hosts", Pool(See)),
@@ -227,7 +244,7 @@ mod tests {
             let twice = RULES[..i].iter().any(|other| (other.method, other.path) == (rule.method, rule.path));
             assert!(!twice, "{} {} stands there twice", rule.method, rule.path);
             let named = match rule.needs {
-                Needs::Pool(_) => rule.path.starts_with("/pools/{pool}"),
+                Needs::Pool(_) => rule.path.contains("{pool}"),
                 Needs::Task(_) => rule.path.starts_with("/tasks/{id}"),
                 Needs::Share => rule.path.starts_with("/share/{token}"),
                 _ => !rule.path.contains("{pool}"),

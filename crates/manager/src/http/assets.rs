@@ -10,6 +10,8 @@ use axum::response::{IntoResponse, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 use crate::app::App;
+use crate::http::{State, security};
+use crate::service::shares;
 
 #[derive(RustEmbed)]
 #[folder = "../../web/dist"]
@@ -64,9 +66,23 @@ impl<'a> Asker<'a> {
 /// Handler: a file, or the application's page.
 pub(crate) fn route(base: &str) -> axum::routing::MethodRouter<Arc<App>> {
     let base: Arc<str> = base.into();
-    axum::routing::any(async move |request: Request| {
-        respond(request.method(), request.uri(), Asker::of(request.headers()), |path| found(path, &base))
+    axum::routing::any(async move |app: State, request: Request| {
+        let mut response =
+            respond(request.method(), request.uri(), Asker::of(request.headers()), |path| found(path, &base));
+        let link = request.uri().path().strip_prefix("/share/").and_then(|rest| rest.split('/').next());
+        if let Some(opened) = shared(&app, link.unwrap_or_default()).await {
+            security::let_embed(response.headers_mut(), &opened.share.settings.embed);
+        }
+        response
     })
+}
+
+/// The share link whose page this is. One that can't be read is none: its page just can't be embedded.
+async fn shared(app: &App, secret: &str) -> Option<shares::Opened> {
+    if secret.is_empty() {
+        return None;
+    }
+    shares::open(app, secret).await.ok()
 }
 
 fn respond(method: &Method, uri: &Uri, asker: Asker<'_>, find: impl Fn(&str) -> Option<EmbeddedFile>) -> Response {

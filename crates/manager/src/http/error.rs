@@ -116,7 +116,7 @@ pub(crate) fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
 /// what is our fault.
 pub(crate) async fn write_errors(id: RequestId, request: Request, next: Next) -> Response {
     let for_api = request.uri().path().starts_with("/api/");
-    let route = format!("{} {}", request.method(), request.uri().path());
+    let route = format!("{} {}", request.method(), without_secret(request.uri().path()));
     let mut response = next.run(request).await;
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
@@ -142,6 +142,12 @@ pub(crate) async fn write_errors(id: RequestId, request: Request, next: Next) ->
     let mut answer = (status, Json(ErrorAnswer { error: problem })).into_response();
     answer.headers_mut().extend(kept);
     answer
+}
+
+/// The path for the log: the secret of a share link stands in it.
+fn without_secret(path: &str) -> &str {
+    let share = ["/api/v1/share/", "/share/"].into_iter().find(|start| path.starts_with(start));
+    share.unwrap_or(path)
 }
 
 fn framework_code(status: StatusCode) -> &'static str {

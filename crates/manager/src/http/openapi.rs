@@ -17,7 +17,8 @@ use crate::app::App;
 use crate::http::body::HOST_LIST_MAX;
 use crate::http::cookies::SESSION;
 use crate::http::handlers::{
-    accounts, actions, audit, bundles, connect, events, exports, files, grants, hosts, keys, meta, nodes, permissions, pools, rollouts, runtimes, schedules, sessions, snapshots, tasks, users,
+    accounts, actions, audit, bundles, connect, events, exports, files, grants, hosts, keys, meta, nodes, permissions,
+    pools, rollouts, runtimes, schedules, sessions, shares, snapshots, tasks, users, views,
 };
 use crate::http::handlers::{deployed, history, topology};
 use crate::http::handlers::{geo, resources};
@@ -60,6 +61,15 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(sessions::delete))
         .routes(routes!(sessions::list_of, sessions::delete_of))
         .routes(routes!(permissions::list))
+        .routes(routes!(shares::list, shares::create))
+        .routes(routes!(shares::revoke))
+        .routes(routes!(shares::open))
+        .routes(routes!(shares::map))
+        .routes(routes!(shares::nodes))
+        .routes(routes!(shares::stats))
+        .routes(routes!(views::show, views::set, views::reset))
+        .routes(routes!(views::own))
+        .routes(routes!(views::set_own, views::reset_own))
         .routes(routes!(audit::list))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::show, users::edit, users::delete))
@@ -129,6 +139,8 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(exports::hosts))
         .routes(routes!(exports::tasks))
         .routes(routes!(audit::export))
+        .routes(routes!(shares::nodes_csv))
+        .routes(routes!(shares::stats_csv))
         .routes(routes!(files::download));
     OpenApiRouter::with_openapi(Description::openapi())
         .nest(PREFIX, quick.merge(host_lists).merge(uploads).merge(streams))

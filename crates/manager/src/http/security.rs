@@ -15,6 +15,17 @@ const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src '
      img-src 'self' data: blob: https:; font-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src 'self' blob:; \
      base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
 
+/// Lets these web sites show the page in a frame of theirs; nobody when there are none.
+pub(crate) fn let_embed(headers: &mut HeaderMap, sites: &[String]) {
+    if sites.is_empty() {
+        return;
+    }
+    let policy = CONTENT_POLICY.replace("frame-ancestors 'none'", &format!("frame-ancestors {}", sites.join(" ")));
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+}
+
 /// Middleware: adds the headers where the handler did not set its own.
 pub(crate) async fn add_headers(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
     let connection = request.extensions().get::<Connection>().copied().unwrap_or_default();

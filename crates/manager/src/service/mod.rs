@@ -18,9 +18,11 @@ pub mod rollouts;
 pub mod runtimes;
 pub mod schedules;
 pub mod sessions;
+pub mod shares;
 pub mod tasks;
 pub mod topology;
 pub mod users;
+pub mod views;
 
 pub use error::{Error, FieldError};
 

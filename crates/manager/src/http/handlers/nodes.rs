@@ -3,7 +3,7 @@
 use axum::extract::Path;
 use p2ppool_model::snapshot::Node;
 use p2ppool_model::{CrawlId, Time};
-use p2ppool_store::NodeFilter;
+use p2ppool_store::{NodeFilter, Page};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -43,6 +43,11 @@ pub(crate) struct NodesQuery {
 }
 
 impl NodesQuery {
+    /// The page that was asked for.
+    pub(crate) fn page(&self) -> Result<Page, Error> {
+        page(self.limit, self.offset)
+    }
+
     pub(crate) fn when(&self) -> When {
         When { crawl: self.crawl, at: self.at }
     }

@@ -24,4 +24,6 @@ mod runtimes;
 mod schedules;
 mod security;
 mod sessions;
+mod shares;
 mod tasks;
+mod views;
