@@ -26,7 +26,7 @@ use tower::Service;
 use crate::http::site::Connection;
 use crate::tls::Tls;
 
-/// Largest head of a request, bytes: far above what browsers send.
+/// Largest head of a request, bytes: far above what browsers send. hyper takes up to about twice as much that comes at once.
 const HEAD_MAX: usize = 64 * 1024;
 /// Most headers of a request.
 const HEADERS_MAX: usize = 100;
