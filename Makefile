@@ -3,6 +3,7 @@
 # make build   dist/p2ppool and dist/p2pnode  make test-long   the tests that take minutes
 # make bench   speed beside other tools       make clean       deletes everything that was built
 # make geoip   fetches DB-IP City Lite (optional) for the manager of this user
+# make screenshots  pictures of the pages   make test-big  100,000 nodes in the browser
 # make setup   installs what is missing from the distribution (Debian, Ubuntu)
 
 SHELL := /bin/sh
@@ -148,6 +149,15 @@ e2e/node_modules/.package-lock.json: e2e/package.json e2e/package-lock.json
 test-e2e: node web e2e/node_modules/.package-lock.json
 	$(CARGO) test --locked --workspace --no-run
 	cd e2e && P2PPOOL_BIN='$(TARGET)/debug/p2ppool' npm test
+
+# Prints how fast the page is with a crawl of 100,000 nodes and a task of 10,000 hosts.
+test-big: debug e2e/node_modules/.package-lock.json
+	$(CARGO) build --locked -p p2ppool --example fill_store
+	cd e2e && P2PPOOL_BIN='$(TARGET)/debug/p2ppool' FILL_STORE_BIN='$(TARGET)/debug/examples/fill_store' npm run big
+
+# Pictures of the main pages in both themes, into web/screenshots.
+screenshots: debug e2e/node_modules/.package-lock.json
+	cd e2e && P2PPOOL_BIN='$(TARGET)/debug/p2ppool' npm run screenshots
 
 test-long: setup debug
 	$(call say,Running the tests that take minutes)

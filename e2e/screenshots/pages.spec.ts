@@ -12,6 +12,8 @@ const PAGES: [name: string, path: string, ready: string][] = [
   ['stats', 'pools/demo/stats', '.uplot canvas'],
   ['task', 'tasks/1', '[role=application] canvas'],
   ['new-pool', 'pools/new', 'textarea'],
+  ['schedules', 'schedules', 'table td, .empty'],
+  ['geolocation', 'settings/geo', 'table td'],
 ];
 
 for (const theme of ['light', 'dark'] as const) {
