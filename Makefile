@@ -195,7 +195,7 @@ $(VENV)/.ready: bench/requirements.txt $(STAMPS)/setup-test
 bench: $(VENV)/.ready
 	$(call say,Building what is measured (release))
 	$(CARGO) build --locked --release -p p2ppool-remote --example fanout
-	$(CARGO) build --locked --release -p p2ppool-overlay --example crawl_bench --example overlay_host
+	$(CARGO) build --locked --release -p p2ppool-overlay --example crawl_bench --example brunet_bench --example overlay_host
 	PATH="$(VENV)/bin:$$PATH" python bench/run.py $(BENCH)
 
 clean:

@@ -20,6 +20,7 @@ import tarfile
 import time
 from pathlib import Path
 
+import brunet
 from fleet import Fleet
 from peers import PEERS, Job
 
@@ -190,13 +191,15 @@ def main():
     arguments.add_argument("--hosts", type=int, default=200)
     arguments.add_argument("--nodes", type=int, default=1000)
     arguments.add_argument("--rounds", type=int, default=3, help="the median counts")
-    arguments.add_argument("--only", default="", help="part of a fan-out workload's name, or `crawl`")
+    arguments.add_argument("--only", default="", help="part of a fan-out workload's name, `crawl` or `brunet`")
     chosen = arguments.parse_args()
     results = []
-    if chosen.only != "crawl":
+    if chosen.only not in ("crawl", "brunet"):
         results += fan_out(chosen.hosts, chosen.rounds, chosen.only)
     if chosen.only in ("", "crawl"):
         results += crawl(chosen.nodes)
+    if chosen.only in ("", "brunet"):
+        results += brunet.crawl(ROOT, row, RUN_DEADLINE_S)
     table(results)
     (ROOT / "bench/results.json").write_text(json.dumps(results, indent=1) + "\n")
 

@@ -31,6 +31,9 @@ pub struct LocalState {
     pub package: Option<Digest>,
     /// Why it does not run.
     pub problem: Option<String>,
+    /// What will keep it from working well, or who could get at it, in plain words.
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 /// The setting that keeps the ports of a pool's local node.
@@ -107,11 +110,11 @@ pub(crate) async fn bring(run: &Run, prepared: &Prepared, up: bool) -> LocalStat
         Ok(Ok(status)) => told(&status),
         Ok(Err(problem)) => {
             tracing::warn!(pool = %prepared.pool.name, "bring up the local node: {problem}");
-            LocalState { running: false, node: None, package: None, problem: Some(problem) }
+            LocalState { running: false, node: None, package: None, problem: Some(problem), warnings: Vec::new() }
         }
         Err(_) => {
             let problem = format!("it was not up within {} s", DEADLINE.as_secs());
-            LocalState { running: false, node: None, package: None, problem: Some(problem) }
+            LocalState { running: false, node: None, package: None, problem: Some(problem), warnings: Vec::new() }
         }
     }
 }
@@ -140,7 +143,7 @@ async fn settle(context: &Context, pool: &Pool, goal: &Goal) {
 
 /// How the local node is now.
 pub async fn state(context: &Context, pool: &Pool) -> LocalState {
-    let none = LocalState { running: false, node: None, package: None, problem: None };
+    let none = LocalState { running: false, node: None, package: None, problem: None, warnings: Vec::new() };
     if !context.folders.private(&pool.name).join("local").exists() {
         return none;
     }
@@ -176,6 +179,7 @@ fn told(status: &HostStatus) -> LocalState {
         node: status.peer_id().map(str::to_owned),
         package: status.package.clone(),
         problem: None,
+        warnings: status.warnings.clone(),
     }
 }
 

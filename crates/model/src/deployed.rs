@@ -103,7 +103,8 @@ pub struct Expected {
 pub struct Deployed {
     /// How it stands.
     pub state: DeployedState,
-    /// What is wrong, when it is [`DeployedState::SeenWrong`].
+    /// What is out of version: always something when it is [`DeployedState::SeenWrong`], and of hosts whose
+    /// node was not seen what lies on them.
     pub wrong: Vec<Wrong>,
     /// The host; null for a node that is not ours.
     pub host: Option<HostId>,
@@ -179,10 +180,10 @@ fn of_host(host: &Host, seen: Option<(&NodeTable, usize)>, crawled: Time, expect
     let seen = seen.filter(|_| !down_since);
     let (state, wrong) = match seen {
         Some((table, row)) => {
-            let wrong = wrong(table, row, expected);
+            let wrong = wrong(table, row, known.package.as_ref(), expected);
             (if wrong.is_empty() { DeployedState::RunningSeen } else { DeployedState::SeenWrong }, wrong)
         }
-        None => (unseen(host), Vec::new()),
+        None => (unseen(host), lies_wrong(host, expected)),
     };
     let told = seen.map(|(table, row)| told(table, row));
     Deployed {
@@ -210,13 +211,20 @@ fn unseen(host: &Host) -> DeployedState {
     }
 }
 
-/// What a node does not tell is not held against it.
-fn wrong(table: &NodeTable, row: usize, expected: &Expected) -> Vec<Wrong> {
+/// A node of another namespace is never seen: its host's package tells that it was left behind.
+fn lies_wrong(host: &Host, expected: &Expected) -> Vec<Wrong> {
+    let differs = matches!((&host.known.package, &expected.package), (Some(lies), Some(wanted)) if lies != wanted);
+    differs.then_some(Wrong::Package).into_iter().collect()
+}
+
+/// What a node does not tell is not held against it; of its package, its host tells (`lies`).
+fn wrong(table: &NodeTable, row: usize, lies: Option<&Digest>, expected: &Expected) -> Vec<Wrong> {
     let differs = |told: Option<&str>, wanted: Option<&str>| matches!((told, wanted), (Some(a), Some(b)) if a != b);
     // `p2pnode/0.1.0` and `0.1.0` are the same version
     let version =
         differs(table.word(Word::Version, row).map(bare_version), expected.version.as_deref().map(bare_version));
-    let package = differs(table.word(Word::Package, row), expected.package.as_ref().map(Digest::as_str));
+    let package = table.word(Word::Package, row).or(lies.map(Digest::as_str));
+    let package = differs(package, expected.package.as_ref().map(Digest::as_str));
     let namespace = differs(table.word(Word::Namespace, row), expected.namespace.as_deref());
     [(package, Wrong::Package), (namespace, Wrong::Namespace), (version, Wrong::Version)]
         .into_iter()
@@ -323,5 +331,27 @@ mod tests {
     fn without_a_crawl_nothing_was_seen() {
         let joined = join(&[host(1, up(0))], None, &Expected::default());
         assert_eq!(joined[0].state, DeployedState::RunningNotSeen);
+    }
+
+    #[test]
+    fn a_host_that_was_left_behind_is_out_of_version_seen_or_not() {
+        let behind = HostKnown {
+            running: Some(true),
+            reachable: Some(true),
+            package: Some(Digest::of(b"old")),
+            node: Some("A".into()),
+            ..HostKnown::default()
+        };
+        let hosts = [host(1, behind.clone()), host(2, HostKnown { node: Some("B".into()), ..behind })];
+        // a Brunet node tells no package
+        let seen = Node { package: None, ..node("A", Some(1)) };
+        let table = NodeTable::of(&[seen]);
+        let expected = Expected { package: Some(Digest::of(b"right")), ..Expected::default() };
+        let joined = join(&hosts, Some((&table, Time(1))), &expected);
+        let states: Vec<_> = joined.iter().map(|one| (one.state, one.wrong.clone())).collect();
+        assert_eq!(
+            states,
+            [(DeployedState::SeenWrong, vec![Wrong::Package]), (DeployedState::RunningNotSeen, vec![Wrong::Package]),]
+        );
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use p2ppool_model::deployed::{self, Deployed, DeployedState, Expected};
-use p2ppool_model::pool::Pool;
+use p2ppool_model::pool::{OverlayKindName, Pool};
 use p2ppool_model::snapshot::Snapshot;
 use p2ppool_model::task::Task;
 use p2ppool_model::{Action, HostId};
@@ -94,6 +94,8 @@ async fn expected(app: &App, pool: &Pool) -> Result<Expected, Error> {
         },
     };
     let namespace = pool.settings.clone().checked(&pool.name).ok().map(|settings| settings.namespace);
+    // a Brunet node tells its IPOP namespace, of which an overlay may have several; who is in another overlay is not seen
+    let namespace = namespace.filter(|_| pool.settings.kind != OverlayKindName::Brunet);
     Ok(Expected { package: pool.package.clone(), namespace, version })
 }
 

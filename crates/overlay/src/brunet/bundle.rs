@@ -30,9 +30,8 @@ pub(super) fn recognise(files: &[PackageFile]) -> Result<Program, BundleError> {
             folder: if folder.is_empty() { "the top folder".to_owned() } else { format!("`{folder}`") },
         });
     }
-    let arguments = if name_of(&program.path) == OLD_PROGRAM { OLD_PROGRAM } else { NEW_PROGRAM };
-    let version = Some(format!("Brunet ({})", arguments.trim_end_matches(".exe")));
-    Ok(Program { path: program.path.clone(), version, arch: None })
+    // it tells no version, and runs wherever Mono does
+    Ok(Program { path: program.path.clone(), version: None, arch: None })
 }
 
 /// The one program, at the top or in one folder; the new one when both are there.

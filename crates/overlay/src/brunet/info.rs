@@ -73,6 +73,8 @@ pub(super) fn node(told: &Value, neighbours: &Neighbours) -> Node {
         udp: count("udp"),
         relayed: count("tunnel"),
         secure: count("sas"),
+        // several IPOP namespaces may share one overlay; that of the overlay is the same for all
+        namespace: text("IpopNamespace"),
         location: told.get("geo_loc").and_then(Value::text).and_then(location),
         ..Node::unknown(&neighbours.own, NodeDetails::Brunet(details))
     }
@@ -224,6 +226,7 @@ mod tests {
         let NodeDetails::Brunet(details) = &node.details else { panic!() };
         assert_eq!(details.virtual_ips, ["10.128.0.5"]);
         assert_eq!((details.ipop_namespace.as_deref(), details.wedges), (Some("grid"), Some(2)));
+        assert_eq!(node.namespace.as_deref(), Some("grid"), "maps and lists are filtered by it");
         assert_eq!((details.subring.as_deref(), node.secure, node.connections), (Some("private"), Some(3), None));
         assert_eq!(node.location, Location::new(29.6516, -82.3248));
     }

@@ -115,7 +115,9 @@ impl BrunetProbe {
         if self.questions.namespace
             && let Ok(told) = self.call(Some(peer), "LocalCO.GetInformation", &[]).await
         {
-            (node.namespace, node.transport_addresses) = info::overlord(&told);
+            let (namespace, addresses) = info::overlord(&told);
+            node.namespace = node.namespace.take().or(namespace);
+            node.transport_addresses = addresses;
         }
         if self.questions.round_trip
             && let Ok(told) = self.call(None, "trace.GetRttTo", &[Argument::Text(peer)]).await

@@ -35,6 +35,8 @@ async fn brunet_hosts_with_their_own_mono_live_from_zip_to_stop() {
     let pool = pool(&world, &sshd, MonoRuntime::System, "~/nodes/{pool}/{host}").await;
 
     right(&world, &install(&world, &pool, &bundle).await, Outcome::Ok).await;
+    let local = p2ppool::local_node::state(&world.context, &pool).await;
+    assert!(local.warnings.iter().any(|warning| warning.contains("no password")), "{local:?}");
     let addresses = addresses(&world, &pool).await;
     let nodes = ring(&world, &pool).await;
     assert!(addresses.iter().all(|address| nodes.iter().any(|node| node.address == *address && node.host.is_some())));

@@ -88,6 +88,22 @@ check_disk() {
   [ "$4" -ge "$DISK_KIB" ] || echo "warn only $4 KiB are free here; on a full disk the node can keep neither its address nor logs"
 }
 
+# Only the local node has an XML-RPC server, which can't be told to listen on loopback only.
+check_exposed() {
+  [ -f "$SHARED/config/node.config" ] || return
+  while IFS= read -r line || [ -n "$line" ]; do
+    case $line in
+      *"<Port>"*"</Port>"*)
+        port=${line#*"<Port>"}
+        port=${port%%"</Port>"*}
+        echo "warn XML-RPC port $port listens on every address and has no password: let this machine's firewall refuse it from outside, such as: nft add rule inet filter input iifname != \"lo\" tcp dport $port drop"
+        return
+        ;;
+    esac
+  done <"$SHARED/config/node.config"
+}
+
 if [ -f "$RELEASE/runtime" ]; then check_bundled; else check_system; fi
 check_ifconfig
+check_exposed
 check_disk
