@@ -1,8 +1,8 @@
 import { expect, password, test, url } from './support';
 
 test('a person logs in with the printed password and finds the demo', async ({ page, watched }) => {
-  await page.goto(`${url}/tasks?state=running`);
-  await expect(page).toHaveURL(/\/login\?next=tasks%3Fstate%3Drunning$/);
+  await page.goto(`${url}/settings/tokens?a=b`);
+  await expect(page).toHaveURL(/\/login\?next=settings%2Ftokens%3Fa%3Db$/);
   expect(watched.splice(0).every((line) => line.includes('401'))).toBe(true);
   await page.goto(`${url}/login?next=pools%2Fdemo%2Fnodes`);
   await page.getByLabel('Name').fill('admin');
