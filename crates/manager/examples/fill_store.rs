@@ -21,8 +21,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let nodes: usize = nodes.parse()?;
     let store = Store::open(&url).await?;
     let now = Time::now();
-    let settings =
-        PoolSettings { namespace: "big".into(), visibility: Visibility::Public, test: true, ..PoolSettings::default() };
+    let settings = PoolSettings { namespace: "big".into(), visibility: Visibility::Public, ..PoolSettings::default() };
     let pool = store.create_pool(&"big".parse()?, &settings, None, now).await?.id;
     for crawl in (0..CRAWLS).rev() {
         let found: Vec<Node> = (0..if crawl == 0 { nodes } else { SMALL }).map(node).collect();
@@ -46,7 +45,7 @@ fn node(i: usize) -> Node {
     Node {
         status,
         host_name: Some(format!("host{i}.example.org")),
-        ip: Some(format!("10.{}.{}.{}", i >> 16 & 255, i >> 8 & 255, i & 255)),
+        ip: Some(format!("10.{}.{}.{}", (i >> 16) & 255, (i >> 8) & 255, i & 255)),
         version: Some("p2pnode/0.1.0".into()),
         package: Some(Digest::of(b"package")),
         namespace: Some("big".into()),
