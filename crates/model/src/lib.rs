@@ -25,6 +25,8 @@ pub mod rollout_view;
 pub mod schedule;
 pub mod settling;
 pub mod snapshot;
+pub mod ssh;
+pub mod ssh_config;
 pub mod stats;
 pub mod table;
 pub mod task;

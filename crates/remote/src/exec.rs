@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use p2ppool_model::host::PinnedKey;
 use p2ppool_model::{Cause, Step};
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
 use crate::{Deadlines, Exit, HostError, OUTPUT_MAX, OutputTail, Target, Transport};
 
@@ -37,11 +37,25 @@ pub async fn exec(
     deadlines: &Deadlines,
     within: Duration,
 ) -> Result<Executed, HostError> {
+    exec_with(transport, target, command, b"", deadlines, within).await
+}
+
+/// The same with these bytes on its standard input.
+pub(crate) async fn exec_with(
+    transport: &dyn Transport,
+    target: &Target,
+    command: &str,
+    input: &[u8],
+    deadlines: &Deadlines,
+    within: Duration,
+) -> Result<Executed, HostError> {
     let pipe = transport.open(target, command, deadlines.connect).await?;
     let stdout = OutputTail::default();
     let (mut exit, mut stdin) = (pipe.exit, pipe.stdin);
     let work = async {
-        let _ = tokio::io::AsyncWriteExt::shutdown(&mut stdin).await;
+        // a command that reads nothing ends all the same
+        let _ = stdin.write_all(input).await;
+        let _ = stdin.shutdown().await;
         drain(pipe.stdout, &stdout).await;
         exit.wait().await
     };

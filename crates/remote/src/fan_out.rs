@@ -21,6 +21,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::limit::{FairLimit, Place, RunId};
+use crate::pace::Pace;
 
 /// How many hosts may be at what at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,11 +31,13 @@ pub struct Limits {
     pub connecting: usize,
     /// Connected and at a step: each costs memory here.
     pub working: usize,
+    /// Connections started per second: what comes faster, networks take for an attack.
+    pub per_second: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connecting: 64, working: 256 }
+        Self { connecting: 64, working: 256, per_second: 500 }
     }
 }
 
@@ -44,6 +47,7 @@ pub struct FanOut {
     limits: Limits,
     connecting: FairLimit,
     working: FairLimit,
+    pace: Arc<Pace>,
     runs: Arc<AtomicU64>,
 }
 
@@ -60,6 +64,7 @@ impl FanOut {
             limits,
             connecting: FairLimit::new(limits.connecting),
             working: FairLimit::new(limits.working),
+            pace: Arc::new(Pace::new(limits.per_second)),
             runs: Arc::default(),
         }
     }
@@ -108,6 +113,7 @@ impl Slots {
     pub async fn reconnecting(&mut self) {
         self.place = None;
         self.place = Some(self.fan_out.connecting.take(self.run).await);
+        self.fan_out.pace.turn().await;
     }
 
     /// Set when the run was cancelled.
@@ -194,6 +200,7 @@ impl<T: Send + 'static> Driver<T> {
     async fn room(&self) -> Option<(mpsc::OwnedPermit<Finished<T>>, Slots)> {
         let room = self.sender.clone().reserve_owned().await.ok()?;
         let place = self.fan_out.connecting.take(self.run).await;
+        self.fan_out.pace.turn().await;
         let (fan_out, cancel) = (self.fan_out.clone(), self.cancel.clone());
         Some((room, Slots { fan_out, run: self.run, cancel, place: Some(place) }))
     }
@@ -213,7 +220,7 @@ mod tests {
     use super::*;
 
     fn limits(connecting: usize, working: usize) -> FanOut {
-        FanOut::new(Limits { connecting, working })
+        FanOut::new(Limits { connecting, working, per_second: 1_000_000 })
     }
 
     async fn indices<T>(mut results: Results<T>) -> Vec<usize> {

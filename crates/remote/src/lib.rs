@@ -10,14 +10,17 @@
 //! FanOut ──► HostSession ──► Pipe ◄── Transport: Ssh (russh) | Local (sh) | testing::Fake
 //! ```
 
+mod authorize;
 mod deadlines;
 mod error;
 mod exec;
 mod fan_out;
 mod keys;
+mod known_hosts;
 mod limit;
 mod local;
 mod output;
+mod pace;
 mod package;
 mod session;
 mod ssh;
@@ -27,11 +30,13 @@ mod transport;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
+pub use authorize::{authorize, withdraw};
 pub use deadlines::Deadlines;
 pub use error::HostError;
 pub use exec::{Executed, exec};
 pub use fan_out::{FanOut, Finished, Limits, Panicked, Results, Slots};
 pub use keys::{GeneratedKey, KEY_TEXT_MAX, KeyError, KeyInfo, check_key, fingerprint, generate_key};
+pub use known_hosts::KnownHosts;
 pub use local::Local;
 pub use output::{OUTPUT_MAX, OutputTail};
 pub use package::Package;

@@ -76,7 +76,7 @@ async fn ten_thousand_hosts_with_some_dead_ones_stay_within_the_limits() {
         let connect_takes = Duration::from_millis(if unreachable.is_some() { 100 } else { 1 });
         FakeHost { unreachable, connect_takes, step_takes: Duration::from_millis(2), ..FakeHost::default() }
     }));
-    let fan_out = FanOut::new(Limits { connecting: 64, working: 256 });
+    let fan_out = FanOut::new(Limits { connecting: 64, working: 256, ..Limits::default() });
     let hosts = fake.clone();
     let mut results = fan_out.run(0..HOSTS, CancellationToken::new(), move |n, mut slots| {
         let fake = hosts.clone();

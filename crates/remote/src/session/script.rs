@@ -18,7 +18,9 @@ pub(crate) fn serve_command(script: &str, install_path: &str) -> String {
 /// What has to be sent to such a command before the first request. Shells read ahead, so nothing
 /// more may be sent before the script's hello; its last line must not leave anything to be read.
 pub(crate) fn sent_script(script: &str) -> Vec<u8> {
-    [BY_BASH, script].concat().into_bytes()
+    // a last line without its end would never be run
+    let end = if script.ends_with('\n') { "" } else { "\n" };
+    [BY_BASH, script, end].concat().into_bytes()
 }
 
 /// How many bytes such a command reads before the first request.

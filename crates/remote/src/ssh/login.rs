@@ -12,29 +12,31 @@ use russh::keys::{Algorithm, Certificate, HashAlg, PrivateKey, PrivateKeyWithHas
 
 use super::handler::{Client, Shared, describe};
 use crate::target::AuthKind;
-use crate::{HostError, Target};
+use crate::{Auth, HostError, Target};
 
 /// Keys of an agent that are offered: sshd's default `MaxAuthTries` is six.
 const AGENT_KEYS_MAX: usize = 5;
 
 /// Proves who we are.
 pub(super) async fn login(handle: &mut Handle<Client>, target: &Target, shared: &Shared) -> Result<(), HostError> {
-    let user = target.user.as_str();
-    let answer = match &target.auth.0 {
-        AuthKind::None => return Err(rejected(target, "there is no key to offer", shared)),
-        AuthKind::Key { key, certificate: None } => with_key(handle, user, key).await,
-        AuthKind::Key { key, certificate: Some(certificate) } => with_certificate(handle, user, key, certificate).await,
-        AuthKind::Agent { socket } => match with_agent(handle, user, socket).await {
-            Ok(answer) => answer,
-            Err(why) => return Err(rejected(target, &why, shared)),
-        },
+    let several = match &target.auth.0 {
+        AuthKind::Either(several) => several.as_slice(),
+        _ => std::slice::from_ref(&target.auth),
     };
-    match answer {
-        Ok(AuthResult::Success) => Ok(()),
-        Ok(AuthResult::Failure { partial_success: true, .. }) => {
+    let mut last = Err("there is no key to offer".to_owned());
+    for auth in several {
+        last = prove(handle, target.user.as_str(), auth).await;
+        if !matches!(&last, Ok(Ok(AuthResult::Failure { partial_success: false, .. })) | Err(_)) {
+            break;
+        }
+    }
+    match last {
+        Err(why) => Err(rejected(target, &why, shared)),
+        Ok(Ok(AuthResult::Success)) => Ok(()),
+        Ok(Ok(AuthResult::Failure { partial_success: true, .. })) => {
             Err(rejected(target, "the server wants a second proof besides the key", shared))
         }
-        Ok(AuthResult::Failure { remaining_methods, .. }) => {
+        Ok(Ok(AuthResult::Failure { remaining_methods, .. })) => {
             let accepted: Vec<&str> = remaining_methods.iter().map(<&str>::from).collect();
             let why = if accepted.is_empty() {
                 shared.reason()
@@ -43,10 +45,22 @@ pub(super) async fn login(handle: &mut Handle<Client>, target: &Target, shared: 
             };
             Err(rejected(target, &why, shared))
         }
-        Err(error) => {
+        Ok(Err(error)) => {
             let message = format!("log in to {}: connection lost: {}", target.display(), describe(&error));
             Err(HostError::new(Cause::ConnectionLost, Step::Connect, message))
         }
+    }
+}
+
+/// The server's answer; the outer error says why nothing could be offered.
+async fn prove(handle: &mut Handle<Client>, user: &str, auth: &Auth) -> Result<Result<AuthResult, Error>, String> {
+    match &auth.0 {
+        AuthKind::None | AuthKind::Either(_) => Err("there is no key to offer".to_owned()),
+        AuthKind::Key { key, certificate: None } => Ok(with_key(handle, user, key).await),
+        AuthKind::Key { key, certificate: Some(certificate) } => {
+            Ok(with_certificate(handle, user, key, certificate).await)
+        }
+        AuthKind::Agent { socket, only } => with_agent(handle, user, socket, only.as_deref()).await,
     }
 }
 
@@ -69,12 +83,14 @@ async fn with_agent(
     handle: &mut Handle<Client>,
     user: &str,
     socket: &Path,
+    only: Option<&str>,
 ) -> Result<Result<AuthResult, Error>, String> {
     let asked = |e: russh::keys::Error| format!("ask the agent at {}: {e}", socket.display());
     let mut agent = AgentClient::connect_uds(socket).await.map_err(asked)?;
     let identities = agent.request_identities().await.map_err(asked)?;
     let mut last = None;
-    for identity in identities.into_iter().take(AGENT_KEYS_MAX) {
+    let wanted = |identity: &AgentIdentity| only.is_none_or(|only| fingerprint(identity) == only);
+    for identity in identities.into_iter().filter(wanted).take(AGENT_KEYS_MAX) {
         let signed = match identity {
             AgentIdentity::PublicKey { key, .. } => match rsa_hash(handle, &key.algorithm()).await {
                 Ok(hash) => handle.authenticate_publickey_with(user, key, hash, &mut agent).await,
@@ -92,7 +108,20 @@ async fn with_agent(
             Err(error) => tracing::debug!(%error, "the agent did not sign"),
         }
     }
-    last.ok_or_else(|| format!("the agent at {} has no key that it would sign with", socket.display()))
+    last.ok_or_else(|| match only {
+        None => format!("the agent at {} has no key that it would sign with", socket.display()),
+        Some(only) => format!("the agent at {} has no key {only} that it would sign with", socket.display()),
+    })
+}
+
+/// Of the key itself, also when the agent has a certificate for it.
+fn fingerprint(identity: &AgentIdentity) -> String {
+    match identity {
+        AgentIdentity::PublicKey { key, .. } => key.fingerprint(HashAlg::Sha256).to_string(),
+        AgentIdentity::Certificate { certificate, .. } => {
+            certificate.public_key().fingerprint(HashAlg::Sha256).to_string()
+        }
+    }
 }
 
 /// The strongest RSA signature that the server knows; SHA-1 only when it says that it has no other.

@@ -27,7 +27,7 @@ use tokio_util::sync::DropGuard;
 
 use crate::keys::{fingerprint_of, read_public_key};
 use crate::output::excerpt;
-use crate::{HostError, Pipe, Target, Transport};
+use crate::{HostError, Jump, Pipe, Target, Transport};
 use channel::Connection;
 use handler::{Client, Shared, describe};
 use wire::{First, Wire};
@@ -81,7 +81,7 @@ impl Ssh {
         let mut pause = RETRY_PAUSE;
         let mut attempt = 1;
         let connection = loop {
-            match self.connect(target, connect, phase).await {
+            match self.connect(target, target.pinned.as_deref(), connect, phase).await {
                 Ok(connection) => break connection,
                 Err(Failure::Final(error)) => return Err(error),
                 Err(Failure::Early(error)) if attempt >= self.settings.attempts => {
@@ -103,12 +103,13 @@ impl Ssh {
     fn connect<'a>(
         &'a self,
         target: &'a Target,
+        pinned: Option<&'a str>,
         connect: Duration,
         phase: &'a PhaseCell,
     ) -> BoxFuture<'a, Result<Connection, Failure>> {
         Box::pin(async move {
             phase.set(Phase::Connect);
-            let pinned = pinned_key(target)?;
+            let pinned = pinned_key(target, pinned)?;
             let began = Instant::now();
             let round_trip;
             let (mut handle, shared, open, jump) = match &target.jump {
@@ -120,7 +121,9 @@ impl Ssh {
                     (handle, shared, open, None)
                 }
                 Some(jump) => {
-                    let through = self.connect(&jump.target, connect, phase).await?;
+                    let through = self.connect(&jump.target, jump.pinned(), connect, phase).await;
+                    let through = through.map_err(|failure| failure.at_jump(jump))?;
+                    jump.met(through.shared.presented());
                     phase.set(Phase::Connect);
                     let stream = tunnel(&through, target).await.map_err(Failure::Final)?;
                     round_trip = through.round_trip;
@@ -140,14 +143,23 @@ impl Ssh {
 impl Transport for Ssh {
     async fn open(&self, target: &Target, command: &str, connect: Duration) -> Result<Pipe, HostError> {
         // held until the handshakes are over; not part of the deadline, but each holder has one
-        let _turn = match &target.jump {
-            Some(jump) => jump.handshakes.clone().acquire_owned().await.ok(),
-            None => None,
-        };
+        let _turns = turns(target).await;
         let phase = PhaseCell::default();
         let run = self.run(target, command, connect, &phase);
         tokio::time::timeout(connect, run).await.unwrap_or_else(|_| Err(phase.get().late(target, connect)))
     }
+}
+
+/// A place at every jump host before the target. They are asked in one order for all, so that two
+/// connections never wait for each other.
+async fn turns(target: &Target) -> Vec<tokio::sync::OwnedSemaphorePermit> {
+    let mut jumps: Vec<_> = target.jump.iter().flat_map(|jump| jump.chain()).collect();
+    jumps.sort_by_key(|jump| (jump.target.address.as_str(), jump.target.port));
+    let mut turns = Vec::with_capacity(jumps.len());
+    for jump in jumps {
+        turns.extend(jump.handshakes.clone().acquire_owned().await.ok());
+    }
+    turns
 }
 
 /// Where a connection is, to say what a deadline cut off.
@@ -197,8 +209,24 @@ enum Failure {
     Final(HostError),
 }
 
-fn pinned_key(target: &Target) -> Result<Option<PublicKey>, Failure> {
-    let Some(line) = &target.pinned else { return Ok(None) };
+impl Failure {
+    /// It happened on the way: a key that was shown is the jump host's, not the target's.
+    fn at_jump(self, jump: &Jump) -> Self {
+        match self {
+            Self::Final(mut error) => {
+                let shown = error.presented.take();
+                if let (Cause::HostKeyChanged, Some(shown)) = (error.cause, shown) {
+                    jump.refused(*shown);
+                }
+                Self::Final(HostError { message: format!("the jump host: {}", error.message), ..error })
+            }
+            early @ Self::Early(_) => early,
+        }
+    }
+}
+
+fn pinned_key(target: &Target, pinned: Option<&str>) -> Result<Option<PublicKey>, Failure> {
+    let Some(line) = pinned else { return Ok(None) };
     read_public_key(line).map(Some).map_err(|e| {
         let message = format!("connect to {}: the pinned host key can't be read: {e}", target.display());
         Failure::Final(HostError::new(Cause::Other, Step::Connect, message))
