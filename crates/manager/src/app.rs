@@ -22,6 +22,7 @@ use crate::http::rates::{Rates, StreamCounts};
 use crate::http::site::Site;
 use crate::runtimes::Runtimes;
 use crate::secrets::Secrets;
+use crate::service::oidc::OidcConfig;
 use crate::tls::Tls;
 use crate::{http, service};
 
@@ -55,6 +56,8 @@ pub struct App {
     pub rates: Rates,
     /// How the manager is reached.
     pub site: Site,
+    /// The provider to log in by.
+    pub oidc: Option<OidcConfig>,
     /// Its certificate, when it speaks TLS itself.
     pub tls: Option<Tls>,
     /// One permit per open event stream.
@@ -108,12 +111,16 @@ impl App {
             throttle: Throttle::default(),
             rates: Rates::default(),
             site: config.site.clone(),
+            oidc: config.oidc.clone(),
             tls,
             streams_of: Arc::default(),
             streams: Arc::new(Semaphore::new(http::sse::STREAMS_MAX)),
             uploads: Semaphore::new(UPLOADS_MAX),
             shutdown: CancellationToken::new(),
         });
+        if let Some(provider) = &app.oidc {
+            service::oidc::keep_secret(&app, provider).await?;
+        }
         let first = service::accounts::first_account(&app).await?;
         Ok((app, first))
     }

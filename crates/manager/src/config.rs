@@ -1,11 +1,13 @@
 //! Settings of the manager itself: flags over environment over file over defaults, then checked.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use crate::http::site::Site;
+use crate::service::oidc::OidcConfig;
 use crate::tls::TlsMode;
 
 /// Where the server listens when nobody says otherwise: this machine only.
@@ -56,6 +58,21 @@ pub struct Settings {
     /// Further address and port on which plain HTTP is sent on to HTTPS
     #[arg(long, env = "P2PPOOL_REDIRECT_LISTEN", value_name = "ADDR:PORT")]
     pub redirect_listen: Option<String>,
+    /// OpenID Connect provider to log in by, such as https://login.example.org/realms/lab
+    #[arg(long, env = "P2PPOOL_OIDC_ISSUER", value_name = "URL", requires = "oidc_client_id")]
+    pub oidc_issuer: Option<String>,
+    /// What the provider calls this manager
+    #[arg(long, env = "P2PPOOL_OIDC_CLIENT_ID", value_name = "ID")]
+    pub oidc_client_id: Option<String>,
+    /// File with the client's secret; it is kept sealed after the first start and may go then
+    #[arg(long, env = "P2PPOOL_OIDC_CLIENT_SECRET_FILE", value_name = "FILE")]
+    pub oidc_client_secret_file: Option<PathBuf>,
+    /// Role of a group of the provider's; `*` is everybody; may be given more than once
+    #[arg(long = "oidc-role", env = "P2PPOOL_OIDC_ROLES", value_delimiter = ',', value_name = "GROUP=ROLE")]
+    pub oidc_roles: Vec<String>,
+    /// The claim that lists a person's groups [default: groups]
+    #[arg(long, env = "P2PPOOL_OIDC_GROUPS_CLAIM", value_name = "NAME")]
+    pub oidc_groups_claim: Option<String>,
 }
 
 /// Checked settings.
@@ -75,6 +92,8 @@ pub struct Config {
     pub tls: TlsMode,
     /// Where plain HTTP is sent on to HTTPS.
     pub redirect_listen: Option<SocketAddr>,
+    /// The provider to log in by.
+    pub oidc: Option<OidcConfig>,
 }
 
 /// A setting that can't be used.
@@ -162,6 +181,11 @@ impl Settings {
             tls_cert: self.tls_cert.or(below.tls_cert),
             tls_key: self.tls_key.or(below.tls_key),
             redirect_listen: self.redirect_listen.or(below.redirect_listen),
+            oidc_issuer: self.oidc_issuer.or(below.oidc_issuer),
+            oidc_client_id: self.oidc_client_id.or(below.oidc_client_id),
+            oidc_client_secret_file: self.oidc_client_secret_file.or(below.oidc_client_secret_file),
+            oidc_roles: first_given(self.oidc_roles, below.oidc_roles),
+            oidc_groups_claim: self.oidc_groups_claim.or(below.oidc_groups_claim),
         }
     }
 
@@ -171,6 +195,9 @@ impl Settings {
         let data = std::path::absolute(&data).map_err(|source| ConfigError::Path { path: data, source })?;
         let listen = self.listen.unwrap_or_else(|| LISTEN_DEFAULT.to_owned());
         let listen: SocketAddr = listen.parse().map_err(|_| ConfigError::Listen(listen))?;
+        let secret_file = self.oidc_client_secret_file;
+        let groups_claim = self.oidc_groups_claim.unwrap_or_else(|| "groups".to_owned());
+        let oidc = oidc(self.oidc_issuer, self.oidc_client_id, secret_file, groups_claim, &self.oidc_roles)?;
         let site = site(self.public_url, self.allowed_hosts, &self.trusted_proxies, self.base_path)?;
         let tls = tls_mode(self.tls.as_deref(), self.tls_cert, self.tls_key)?;
         let safe = tls != TlsMode::Off || !site.proxies.is_empty() || self.insecure == Some(true);
@@ -185,7 +212,7 @@ impl Settings {
             let shown = database.split(':').next().unwrap_or_default().chars().take(40).collect();
             return Err(ConfigError::Database(shown));
         }
-        Ok(Config { data, listen, database, node_binary: self.node_binary, site, tls, redirect_listen })
+        Ok(Config { data, listen, database, node_binary: self.node_binary, site, tls, redirect_listen, oidc })
     }
 }
 
@@ -223,6 +250,37 @@ fn site(
         text.parse().or(one).map_err(|_| wrong("trusted_proxies", text, "is not a network like 10.0.0.0/8"))
     });
     Ok(Site { public, hosts, proxies: proxies.collect::<Result<_, _>>()?, base })
+}
+
+fn oidc(
+    issuer: Option<String>,
+    client_id: Option<String>,
+    client_secret_file: Option<PathBuf>,
+    groups_claim: String,
+    roles: &[String],
+) -> Result<Option<OidcConfig>, ConfigError> {
+    let Some(issuer) = issuer else { return Ok(None) };
+    let url = issuer.parse::<url::Url>().ok().filter(|url| ["http", "https"].contains(&url.scheme()));
+    // What comes from the provider says who may do what here: nobody on the way may change it.
+    let safe = url.is_some_and(|url| url.scheme() == "https" || url.host_str().is_some_and(is_local));
+    if !safe {
+        return Err(wrong("oidc_issuer", &issuer, "is not an address that begins with https://"));
+    }
+    let client_id = client_id.ok_or_else(|| wrong("oidc_issuer", &issuer, "needs oidc_client_id, too"))?;
+    let parse = |text: &String| {
+        let (group, role) = text.split_once('=').ok_or_else(|| wrong("oidc_roles", text, "is not GROUP=ROLE"))?;
+        let role = role.trim().parse().map_err(|error: String| wrong("oidc_roles", text, error))?;
+        Ok((group.trim().to_owned(), role))
+    };
+    let roles: BTreeMap<_, _> = roles.iter().map(parse).collect::<Result<_, ConfigError>>()?;
+    if roles.is_empty() {
+        return Err(wrong("oidc_issuer", &issuer, "needs oidc_roles: which groups may do what, such as `*=viewer`"));
+    }
+    Ok(Some(OidcConfig { issuer, client_id, client_secret_file, groups_claim, roles }))
+}
+
+fn is_local(host: &str) -> bool {
+    host == "localhost" || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 fn tls_mode(mode: Option<&str>, cert: Option<PathBuf>, key: Option<PathBuf>) -> Result<TlsMode, ConfigError> {

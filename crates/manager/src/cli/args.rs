@@ -767,6 +767,9 @@ pub(super) struct LoginArgs {
     /// File with the password, `-` for standard input [default: ask]
     #[arg(long, value_name = "FILE")]
     pub(super) password_file: Option<PathBuf>,
+    /// The code of the account's second factor, or a recovery code, when it has one
+    #[arg(long)]
+    pub(super) code: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -149,8 +149,8 @@ impl Client {
     }
 
     /// Logs in with a password and answers with the session cookie.
-    pub(super) async fn login(&self, name: &str, password: &str) -> Result<String, CliError> {
-        let body = serde_json::json!({ "name": name, "password": password });
+    pub(super) async fn login(&self, name: &str, password: &str, code: Option<&str>) -> Result<String, CliError> {
+        let body = serde_json::json!({ "name": name, "password": password, "code": code });
         let request = self.http.post(self.url("login")).timeout(REQUEST_DEADLINE).json(&body);
         let response = self.send(Method::POST, "login", request).await?;
         let cookies: Vec<String> = response

@@ -25,7 +25,9 @@ pub(super) async fn login(args: LoginArgs, client: &Client, output: Output) -> R
         None => ask_password(&args.name)?,
     };
     let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let token = new_token(client, &args.name, &password, &format!("command line on {}", machine.trim())).await?;
+    let purpose = format!("command line on {}", machine.trim());
+    let cookie = client.login(&args.name, &password, args.code.as_deref()).await?;
+    let token = token_by(client, &cookie, &purpose).await?;
     let mut kept = read_kept()?;
     kept.insert(client.server().to_owned(), token);
     let file = write_kept(&kept)?;
@@ -36,13 +38,17 @@ pub(super) async fn login(args: LoginArgs, client: &Client, output: Output) -> R
 
 /// Makes an API token with a name and password.
 pub(super) async fn new_token(client: &Client, name: &str, password: &str, purpose: &str) -> Result<String, CliError> {
-    let cookie = client.login(name, password).await?;
-    let answer: Result<Value, CliError> = client.post_with_cookie("tokens", &cookie, &json!({ "name": purpose })).await;
+    let cookie = client.login(name, password, None).await?;
+    token_by(client, &cookie, purpose).await
+}
+
+async fn token_by(client: &Client, cookie: &str, purpose: &str) -> Result<String, CliError> {
+    let answer: Result<Value, CliError> = client.post_with_cookie("tokens", cookie, &json!({ "name": purpose })).await;
     let answer = match answer {
         // the former login's token may still be in use elsewhere: this one gets a name of its own
         Err(CliError::Refused { status: 409, .. }) => {
             let purpose = format!("{purpose}, {}", p2ppool_model::Time::now());
-            client.post_with_cookie("tokens", &cookie, &json!({ "name": purpose })).await?
+            client.post_with_cookie("tokens", cookie, &json!({ "name": purpose })).await?
         }
         answer => answer?,
     };

@@ -11,6 +11,7 @@
 //! the slow look every [`Pace::look`] is only a safety net, and how managers that share a database
 //! find each other's tasks.
 
+mod audit;
 mod dispatch;
 mod heartbeat;
 pub mod queue;

@@ -7,7 +7,7 @@ use p2ppool_store::{Admission, Admitted, InLine, NewTask, NewTaskHost, StoreErro
 
 use super::dispatch::split;
 use super::queue::{self, Decision, Request};
-use super::{Engine, Why};
+use super::{Engine, Why, audit};
 use crate::actions::params::{self, UsageParams};
 
 /// Somebody wants something done to a pool.
@@ -123,6 +123,7 @@ impl Engine {
             Admitted::Joined(task) => Ok(*task),
             Admitted::Queued { task, changed } => {
                 self.0.tell(&task);
+                audit::started(&self.0.context.store, &task).await;
                 for other in &changed {
                     self.0.signal(other.id, Why::Preempt);
                     self.0.tell(other);

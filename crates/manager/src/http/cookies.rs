@@ -47,6 +47,11 @@ pub(crate) fn end(scope: &Scope) -> [String; 2] {
 }
 
 impl Scope {
+    /// `Set-Cookie` of a login that is under way elsewhere.
+    pub(crate) fn for_pending(&self, name: &str, value: &str, seconds: u64) -> String {
+        format!("{name}={value}; HttpOnly; {}", self.attributes(seconds))
+    }
+
     fn attributes(&self, seconds: u64) -> String {
         let secure = if self.secure { "; Secure" } else { "" };
         format!("Path={}; SameSite=Lax; Max-Age={seconds}{secure}", self.base)

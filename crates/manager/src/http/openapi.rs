@@ -17,8 +17,8 @@ use crate::app::App;
 use crate::http::body::HOST_LIST_MAX;
 use crate::http::cookies::SESSION;
 use crate::http::handlers::{
-    accounts, actions, audit, bundles, connect, events, exports, files, grants, hosts, keys, meta, nodes, permissions,
-    pools, rollouts, runtimes, schedules, sessions, shares, snapshots, tasks, users, views,
+    accounts, actions, audit, bundles, connect, events, exports, files, grants, hosts, keys, meta, nodes, oidc,
+    permissions, pools, rollouts, runtimes, schedules, second_factor, sessions, shares, snapshots, tasks, users, views,
 };
 use crate::http::handlers::{deployed, history, topology};
 use crate::http::handlers::{geo, resources};
@@ -61,6 +61,13 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(sessions::delete))
         .routes(routes!(sessions::list_of, sessions::delete_of))
         .routes(routes!(permissions::list))
+        .routes(routes!(second_factor::show, second_factor::begin))
+        .routes(routes!(second_factor::confirm))
+        .routes(routes!(second_factor::end))
+        .routes(routes!(second_factor::end_of))
+        .routes(routes!(oidc::show))
+        .routes(routes!(oidc::login))
+        .routes(routes!(oidc::finish))
         .routes(routes!(shares::list, shares::create))
         .routes(routes!(shares::revoke))
         .routes(routes!(shares::open))

@@ -4,13 +4,13 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use p2ppool_model::role::Role;
-use p2ppool_model::{PoolId, Time, TokenId};
+use p2ppool_model::{PoolId, Time, TokenId, UserId};
 use p2ppool_store::{NewSession, NewToken, Store, Token, User};
 
 use crate::accounts::password::{PASSWORD_MAX, PASSWORD_MIN, Passwords};
 use crate::accounts::{Reach, Secret, SecretHash, Viewer};
 use crate::app::{App, FirstAccount};
-use crate::service::Error;
+use crate::service::{Error, second_factor};
 
 /// A session ends after this long without use.
 const SESSION_IDLE: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -72,6 +72,8 @@ pub struct Login {
     pub name: String,
     /// Its password.
     pub password: String,
+    /// The code of their second factor, or a recovery code.
+    pub code: Option<String>,
     /// Network address.
     pub address: IpAddr,
     /// Browser or program, as it says.
@@ -92,21 +94,35 @@ pub async fn login(app: &App, login: Login) -> Result<(User, Secret), Error> {
         Some(known) if right && !known.user.disabled => known.user,
         _ => return Err(Error::WrongPassword),
     };
+    if second_factor::is_needed(app, user.id).await? {
+        // The try counts as failed until the code is right, too: codes are guessed no faster than passwords.
+        let code = login.code.ok_or(Error::NeedsSecondFactor)?;
+        if !second_factor::check(app, user.id, &user.name, &code).await? {
+            return Err(Error::WrongCode);
+        }
+    }
     app.throttle.succeeded(&login.name, login.address);
+    let secret = begin_session(app, user.id, login.address, &login.agent).await?;
+    Ok((user, secret))
+}
+
+/// Begins a session of somebody who showed who they are: the secret for their cookie.
+pub async fn begin_session(app: &App, user: UserId, address: IpAddr, agent: &str) -> Result<Secret, Error> {
+    let now = Time::now();
     let secret = Secret::session();
     let hash = secret.hash();
-    let address = login.address.to_string();
+    let address = address.to_string();
     let session = NewSession {
-        user: user.id,
+        user,
         token_hash: hash.as_str(),
         now,
         idle_until: now.plus(SESSION_IDLE),
         expires: now.plus(SESSION_MAX),
         address: &address,
-        agent: &login.agent,
+        agent,
     };
     app.store.create_session(session).await?;
-    Ok((user, secret))
+    Ok(secret)
 }
 
 /// What shows who somebody is.

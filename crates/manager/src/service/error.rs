@@ -35,6 +35,15 @@ pub enum Error {
     /// Name and password do not fit.
     #[error("wrong name or password")]
     WrongPassword,
+    /// The password is right, but the account asks for a second factor.
+    #[error("this account asks for the code of its second factor, too")]
+    NeedsSecondFactor,
+    /// The code is not right, or was used before.
+    #[error("wrong code")]
+    WrongCode,
+    /// Another way of logging in did not work.
+    #[error("{0}")]
+    LoginRefused(String),
     /// The token does not hold, or is none.
     #[error("this API token does not hold; make another one")]
     WrongToken,

@@ -64,11 +64,12 @@ pub async fn delete(app: &App, id: UserId) -> Result<(), Error> {
 
 fn checked_name(name: &str) -> Result<&str, Error> {
     let name = name.trim();
-    let right = (1..=NAME_MAX).contains(&name.len()) && !name.chars().any(char::is_control);
+    // What the manager does by itself has a number for a name.
+    let right = (1..=NAME_MAX).contains(&name.len()) && !name.chars().any(|c| c.is_control() || c == '#');
     if right {
         return Ok(name);
     }
-    Err(Error::field("name", format!("must be 1 to {NAME_MAX} bytes without control characters")))
+    Err(Error::field("name", format!("must be 1 to {NAME_MAX} bytes without `#` and control characters")))
 }
 
 /// The password that was given, when it is good enough; else a new random one.

@@ -114,6 +114,7 @@ impl Manager {
             site: Default::default(),
             tls: Default::default(),
             redirect_listen: None,
+            oidc: None,
         };
         let listener = listen(&config).await?;
         let address = format!("http://{}", listener.local_addr()?);

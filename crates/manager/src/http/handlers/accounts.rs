@@ -26,6 +26,9 @@ pub(crate) struct Login {
     /// Its password.
     #[schema(format = Password)]
     password: String,
+    /// The code of its second factor, or a recovery code, when it has one.
+    #[serde(default)]
+    code: Option<String>,
 }
 
 /// Who sends the requests.
@@ -69,6 +72,7 @@ pub(crate) async fn login(
     let login = accounts::Login {
         name: given.name,
         password: given.password,
+        code: given.code,
         address: caller.address,
         agent: agent.to_owned(),
     };

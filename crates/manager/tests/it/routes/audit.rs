@@ -107,3 +107,23 @@ async fn a_long_log_is_exported_whole() {
     let subjects: Vec<_> = csv.lines().skip(1).map(|line| line.parse::<i64>().unwrap()).collect();
     assert_eq!(subjects, (0..4_500).rev().collect::<Vec<_>>());
 }
+
+#[tokio::test]
+async fn what_the_manager_does_by_itself_names_its_schedule() {
+    let app = TestApp::start().await;
+    app.pool("x", "", json!({})).await;
+    let pool = app.app.store.pool_by_name(&"x".parse().unwrap()).await.unwrap();
+    let ask = p2ppool::engine::Ask {
+        pool,
+        action: p2ppool_model::Action::UninstallCheck,
+        params: Value::Null,
+        started_by: "schedule #7".into(),
+    };
+    let task = app.app.engine.request(ask).await.unwrap();
+    let line = app.get("audit?who=schedule%20%237").await.expect(200).json()["items"][0].clone();
+    assert_eq!((&line["pool"], &line["subject"]), (&json!("x"), &json!(format!("task #{}", task.id))));
+    assert_eq!(
+        app.post("users", json!({ "name": "schedule #7", "role": "viewer" })).await.problem(422)["field"],
+        "name"
+    );
+}

@@ -2,6 +2,8 @@
 
 pub(crate) mod mmdb;
 
+pub(crate) mod provider;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 

@@ -1,0 +1,132 @@
+//! Login by a real OpenID Connect provider over HTTP.
+
+use std::sync::Arc;
+
+use p2ppool::config::Settings;
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::provider::{CLIENT, Provider, SECRET, Wrong};
+use crate::support::{Answer, TestApp, send};
+
+async fn world() -> (TestApp, Arc<Provider>) {
+    let provider = Provider::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, format!("{SECRET}\n")).unwrap();
+    let settings = Settings {
+        oidc_issuer: Some(provider.issuer.clone()),
+        oidc_client_id: Some(CLIENT.into()),
+        oidc_client_secret_file: Some(secret),
+        oidc_roles: vec!["ops=administrator".into(), "lab=viewer".into()],
+        ..Settings::default()
+    };
+    // The file with the secret is gone when the folder is: from then on the sealed one is used.
+    (TestApp::start_with(settings).await, provider)
+}
+
+/// Begins: the provider's address, and the browser's cookie.
+async fn begin(app: &TestApp) -> (String, String) {
+    let answer = send(app.anonymous(Method::GET, "oidc/login")).await.expect(303);
+    let cookie = answer.header("set-cookie");
+    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
+    (answer.header("location").to_owned(), cookie.split(';').next().unwrap().to_owned())
+}
+
+async fn come_back(app: &TestApp, address: &str, cookie: &str) -> Answer {
+    let path = address.strip_prefix(&format!("http://{}", app.address)).unwrap();
+    send(app.anonymous(Method::GET, path).header("cookie", cookie)).await
+}
+
+fn session_of(answer: &Answer) -> String {
+    let cookies = answer.headers.get_all("set-cookie").iter();
+    cookies.map(|value| value.to_str().unwrap().split(';').next().unwrap()).collect::<Vec<_>>().join("; ")
+}
+
+#[tokio::test]
+async fn a_person_logs_in_by_the_provider_with_the_role_of_their_groups() {
+    let (app, provider) = world().await;
+    assert_eq!(send(app.anonymous(Method::GET, "oidc")).await.expect(200).json()["enabled"], true);
+    let log_in = async |groups: &[&str]| {
+        let (url, cookie) = begin(&app).await;
+        assert!(!url.contains(SECRET));
+        let back = provider.log_in(&url, "subject-1", "anna", groups, Wrong::Nothing);
+        let answer = come_back(&app, &back, &cookie).await.expect(303);
+        assert_eq!(answer.header("location"), "/");
+        let me = send(app.session(Method::GET, "me", &session_of(&answer))).await;
+        (session_of(&answer), me.expect(200).json()["user"].clone())
+    };
+    let (session, me) = log_in(&["lab", "ops"]).await;
+    assert_eq!((&me["name"], &me["role"]), (&json!("anna"), &json!("administrator")));
+    send(app.session(Method::POST, "pools", &session).json(&json!({ "name": "hers" }))).await.expect(201);
+    let (_, again) = log_in(&["lab"]).await;
+    assert_eq!((&again["id"], &again["role"]), (&me["id"], &json!("viewer")), "the same person, with less");
+    let users = app.get("users").await.json();
+    assert_eq!(users.as_array().unwrap().len(), 2);
+    let log = app.get("audit?who=anna&action=GET%20/oidc/callback").await.expect(200);
+    assert_eq!(log.json()["total"], 2);
+    for secret in [SECRET, "code-0"] {
+        assert!(!log.text.contains(secret), "{secret}");
+    }
+    let no_password = json!({ "name": "anna", "password": "" });
+    send(app.anonymous(Method::POST, "login").json(&no_password)).await.problem(401);
+}
+
+#[tokio::test]
+async fn tokens_that_do_not_hold_log_nobody_in() {
+    let (app, provider) = world().await;
+    for wrong in [Wrong::Nonce, Wrong::Audience, Wrong::Issuer, Wrong::Expiry, Wrong::Signature, Wrong::NoSignature] {
+        let (url, cookie) = begin(&app).await;
+        let back = provider.log_in(&url, "subject-1", "anna", &["ops"], wrong);
+        let answer = come_back(&app, &back, &cookie).await;
+        assert_eq!(session_of(&answer), "", "{wrong:?}");
+        assert_eq!(answer.problem(401)["code"], "login_refused", "{wrong:?}");
+    }
+    assert_eq!(app.get("users").await.json().as_array().unwrap().len(), 1, "nobody was made");
+}
+
+#[tokio::test]
+async fn a_login_is_finished_only_in_the_browser_that_began_it_and_once() {
+    let (app, provider) = world().await;
+    let (url, cookie) = begin(&app).await;
+    let (_, other) = begin(&app).await;
+    let back = provider.log_in(&url, "subject-1", "anna", &["ops"], Wrong::Nothing);
+    for wrong in [other.as_str(), "", "p2ppool_login=x", "p2ppool_login="] {
+        assert_eq!(come_back(&app, &back, wrong).await.problem(401)["code"], "login_refused", "{wrong}");
+    }
+    let changed = back.replace("state=", "state=x");
+    come_back(&app, &changed, &cookie).await.problem(401);
+    come_back(&app, &back, &cookie).await.expect(303);
+    come_back(&app, &back, &cookie).await.problem(401);
+    let refused = back.split('?').next().unwrap().to_owned() + "?error=access_denied";
+    let told = come_back(&app, &refused, &cookie).await.problem(401);
+    assert!(told["message"].as_str().unwrap().contains("access_denied"), "{told}");
+}
+
+#[tokio::test]
+async fn neither_strangers_nor_namesakes_get_in() {
+    let (app, provider) = world().await;
+    for (subject, name, groups, why) in [
+        ("s-1", "eve", &["guests"][..], "none of your groups"),
+        ("s-2", "admin", &["ops"][..], "another account `admin`"),
+    ] {
+        let (url, cookie) = begin(&app).await;
+        let back = provider.log_in(&url, subject, name, groups, Wrong::Nothing);
+        let told = come_back(&app, &back, &cookie).await.problem(401);
+        assert!(told["message"].as_str().unwrap().contains(why), "{told}");
+    }
+    let (url, cookie) = begin(&app).await;
+    come_back(&app, &provider.log_in(&url, "s-3", "ben", &["lab"], Wrong::Nothing), &cookie).await.expect(303);
+    let ben = app.app.store.credentials("ben").await.unwrap().unwrap().user.id;
+    app.patch(&format!("users/{ben}"), json!({ "disabled": true })).await.expect(200);
+    let (url, cookie) = begin(&app).await;
+    come_back(&app, &provider.log_in(&url, "s-3", "ben", &["lab"], Wrong::Nothing), &cookie).await.problem(401);
+}
+
+#[tokio::test]
+async fn without_a_provider_there_is_nothing_to_log_in_by() {
+    let app = TestApp::start().await;
+    assert_eq!(send(app.anonymous(Method::GET, "oidc")).await.json(), json!({ "enabled": false, "issuer": null }));
+    send(app.anonymous(Method::GET, "oidc/login")).await.problem(404);
+    send(app.anonymous(Method::GET, "oidc/callback?code=x&state=y")).await.problem(404);
+}
