@@ -7,7 +7,7 @@ use p2ppool_store::{AuditEntry, Store};
 use serde_json::json;
 
 /// Tasks, schedules and workflows have numbers (`schedule #7`); names of people hold no such sign.
-pub const NUMBER_SIGN: char = '#';
+const NUMBER_SIGN: char = '#';
 
 /// Writes down a task that nobody asked for in person; what people ask for is written down as they ask.
 pub(super) async fn started(store: &Store, task: &Task) {

@@ -138,5 +138,5 @@ async fn repair_wants_hosts_of_the_pool_that_can_be_repaired() {
     assert!(refused["message"].as_str().unwrap().contains("install"), "{refused}");
     let stranger = app.person("eve", p2ppool_model::role::Role::Viewer).await;
     let request = app.anonymous(Method::POST, "pools/x/repair").bearer_auth(stranger).json(&json!({ "hosts": [1] }));
-    send(request).await.problem(403);
+    send(request).await.problem(404);
 }
