@@ -51,7 +51,7 @@ async fn an_action_is_queued_and_ends_with_one_outcome_per_host() {
 async fn what_the_pools_state_does_not_allow_is_refused_with_the_reason() {
     let app = TestApp::start().await;
     app.pool("x", NOBODY, json!({})).await;
-    for action in ["upgrade", "suspend", "resume", "check", "crawl", "gather_logs", "gather_data", "gather_usage"] {
+    for action in ["upgrade", "suspend", "resume", "check", "crawl", "gather_logs", "gather_data"] {
         let error = app.post(&format!("pools/x/{action}"), json!({})).await.problem(409);
         assert_eq!(error["code"], "refused", "{action}");
         assert!(error["message"].as_str().unwrap().contains("install it first"), "{action}: {error}");
