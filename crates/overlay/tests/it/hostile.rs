@@ -148,6 +148,7 @@ async fn honest() -> HostedNode {
         secret: None,
         bootstrap: Vec::new(),
         idle: Duration::from_secs(10),
+        place: None,
     };
     HostedNode::start(settings).await.unwrap()
 }
