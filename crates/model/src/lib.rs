@@ -8,6 +8,7 @@ pub mod amount;
 pub mod audit;
 pub mod brunet;
 pub mod bundle;
+pub mod churn;
 pub mod consistency;
 pub mod deployed;
 pub mod diff;

@@ -56,7 +56,7 @@ async fn measure(fresh: Fresh) {
             .unwrap();
         rounds.time("write one setting", store.set_setting("x", &1, Time::now())).await.unwrap();
     }
-    rounds.time("forget the snapshots", store.delete_snapshots_before(pool, Time(i64::MAX))).await.unwrap();
+    rounds.time("forget the nodes", store.drop_detail_before(pool, Time(i64::MAX))).await.unwrap();
     rounds.print();
     if let Some(folder) = fresh.folder() {
         let bytes = std::fs::metadata(folder.join("p2ppool.db")).unwrap().len();

@@ -5,8 +5,10 @@
 
 mod audit;
 pub mod backup;
+mod blocks;
 mod bundles;
 mod db;
+mod detail;
 mod error;
 mod grants;
 mod host_keys;
@@ -14,11 +16,16 @@ mod host_known;
 mod host_rows;
 mod hosts;
 mod located;
+mod months;
+mod node_query;
 mod node_rows;
+mod node_sessions;
 mod nodes;
+mod old_nodes;
 mod page;
 mod pool_change;
 mod pools;
+mod presence;
 mod rollouts;
 mod schedule;
 mod second_factors;
@@ -41,12 +48,15 @@ mod users;
 mod views;
 
 pub use audit::{AuditEntry, AuditFilter, AuditLine};
+pub use detail::TableReader;
 pub use error::{Result, StoreError};
 pub use grants::PoolGrant;
 pub use host_keys::HostKey;
 pub use host_known::Learnt;
 pub use hosts::{HostCounts, HostFilter, HostSort, HostsSet};
-pub use nodes::{NodeFilter, NodePoint, NodeSort};
+pub use node_query::{NodeFilter, NodeSort, rows as filtered_rows};
+pub use node_sessions::KnownNode;
+pub use nodes::NodePoint;
 pub use page::{Listed, Order, PAGE_MAX, Page};
 pub use pool_change::{NewPool, PoolChange, Sealed};
 pub use rollouts::Decided;
@@ -67,13 +77,16 @@ pub use users::{Credentials, User};
 #[derive(Debug, Clone)]
 pub struct Store {
     db: db::Db,
+    tables: std::sync::Arc<detail::TableCache>,
 }
 
 impl Store {
     /// Opens `sqlite:<path>` (the file is made when it isn't there, readable only by its owner) or
     /// `postgres://user@host/database`, and brings the schema up to date. Several managers may do so at once.
     pub async fn open(url: &str) -> Result<Self> {
-        Ok(Self { db: db::Db::open(url).await? })
+        let store = Self { db: db::Db::open(url).await?, tables: std::sync::Arc::default() };
+        store.move_old_nodes().await?;
+        Ok(store)
     }
 
     /// `sqlite` or `postgres`, for people.

@@ -1,40 +1,21 @@
 //! The nodes of a snapshot.
 
 use std::collections::HashSet;
-use std::str::FromStr;
+use std::sync::Arc;
 
-use futures::stream::{self, Stream, TryStreamExt as _};
+use futures::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
 use p2ppool_model::host::{Host, Location};
 use p2ppool_model::snapshot::{Node, NodeStatus, Snapshot};
-use p2ppool_model::{CrawlId, PoolId, Time};
+use p2ppool_model::table::{NodeTable, Number, Word};
+use p2ppool_model::{CrawlId, HostId, PoolId, Time};
 
 use crate::Store;
 use crate::db::on;
+use crate::detail::{TableReader, on_a_core};
 use crate::error::{Result, StoreError, Tried as _};
 use crate::host_rows::{HostRow, select_hosts};
-use crate::node_rows::{NodeRow, select_nodes};
-use crate::page::{Listed, Order, Page};
-use crate::sql::{Sql, count, fetch_all};
-use crate::text::parse;
-
-/// Rows read at once while streaming. Each part is a statement of its own: a viewer that reads
-/// slowly holds neither a connection nor an old state of the database.
-const STREAM_ROWS: i64 = 1_000;
-
-/// Which nodes, in which order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NodeFilter {
-    /// Part of overlay address, host name, IP, version, namespace, virtual IP or package; empty: all.
-    pub text: String,
-    /// Only those of this status.
-    pub status: Option<NodeStatus>,
-    /// Only those of this namespace.
-    pub namespace: Option<String>,
-    /// Sorted by.
-    pub sort: NodeSort,
-    /// Up or down.
-    pub order: Order,
-}
+use crate::node_query::{self, NodeFilter};
+use crate::page::{Listed, PAGE_MAX, Page};
 
 /// A node on the map.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,167 +34,56 @@ pub struct NodePoint {
     pub location: Option<Location>,
 }
 
-macro_rules! node_sorts {
-    ($($(#[$doc:meta])* $name:ident, $text:literal, [$($column:literal),+];)*) => {
-        /// What nodes can be sorted by: every column that is shown.
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-        pub enum NodeSort {
-            $($(#[$doc])* $name,)*
+impl NodePoint {
+    fn of(table: &NodeTable, row: usize) -> Self {
+        Self {
+            address: table.address(row).to_owned(),
+            host_name: table.word(Word::HostName, row).map(str::to_owned),
+            namespace: table.word(Word::Namespace, row).map(str::to_owned),
+            status: table.status(row),
+            consistency: table.float(Number::Consistency, row),
+            location: table.location(row),
         }
-
-        impl NodeSort {
-            /// Everything that nodes can be sorted by.
-            pub const ALL: &[Self] = &[$(Self::$name),*];
-
-            /// The name used in the API.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$name => $text),* }
-            }
-
-            fn columns(self) -> &'static [&'static str] {
-                match self { $(Self::$name => &[$($column),+]),* }
-            }
-        }
-    };
-}
-
-node_sorts! {
-    /// Overlay address.
-    #[default]
-    Address, "address", ["n.address"];
-    /// Name or IP of its host.
-    HostName, "host_name", ["n.host_name"];
-    /// IP address.
-    Ip, "ip", ["n.ip"];
-    /// Status, by name.
-    Status, "status", ["n.status"];
-    /// Why it did not answer.
-    Error, "error", ["n.error"];
-    /// Program and version.
-    Version, "version", ["n.version"];
-    /// Package.
-    Package, "package", ["n.package"];
-    /// Namespace.
-    Namespace, "namespace", ["n.namespace"];
-    /// First virtual IP.
-    VirtualIp, "virtual_ip", ["n.virtual_ip"];
-    /// Consistency.
-    Consistency, "consistency", ["n.consistency"];
-    /// Connections.
-    Connections, "connections", ["n.connections"];
-    /// Connections over TCP.
-    Tcp, "tcp", ["n.tcp"];
-    /// Connections over UDP.
-    Udp, "udp", ["n.udp"];
-    /// Relayed connections.
-    Relayed, "relayed", ["n.relayed"];
-    /// Secure associations.
-    Secure, "secure", ["n.secure"];
-    /// Retries.
-    Retries, "retries", ["n.retries"];
-    /// Round-trip time.
-    Rtt, "rtt_ms", ["n.rtt_ms"];
-    /// Uptime.
-    Uptime, "uptime_s", ["n.uptime_s"];
-    /// Memory.
-    Memory, "memory", ["n.memory"];
-    /// CPU time.
-    Cpu, "cpu_s", ["n.cpu_s"];
-    /// Load average.
-    Load, "load", ["n.host_load"];
-    /// Latitude, then longitude.
-    Location, "location", ["n.latitude", "n.longitude"];
-}
-
-impl FromStr for NodeSort {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.iter().copied().find(|sort| sort.as_str() == text).ok_or_else(|| {
-            let known: Vec<_> = Self::ALL.iter().map(|sort| sort.as_str()).collect();
-            format!("nodes can't be sorted by `{text}` (known: {})", known.join(", "))
-        })
-    }
-}
-
-#[derive(sqlx::FromRow)]
-struct PointRow {
-    id: i64,
-    address: String,
-    host_name: Option<String>,
-    namespace: Option<String>,
-    status: String,
-    consistency: Option<f64>,
-    latitude: Option<f64>,
-    longitude: Option<f64>,
-}
-
-impl PointRow {
-    fn point(self) -> Result<NodePoint> {
-        Ok(NodePoint {
-            status: parse("status of a node", &self.status)?,
-            location: self.latitude.zip(self.longitude).and_then(|(lat, lon)| Location::new(lat, lon)),
-            address: self.address,
-            host_name: self.host_name,
-            namespace: self.namespace,
-            consistency: self.consistency,
-        })
     }
 }
 
 impl Store {
     /// A page of the nodes of a snapshot that a filter lets through.
     pub async fn nodes(&self, crawl: CrawlId, filter: &NodeFilter, page: Page) -> Result<Listed<Node>> {
-        let columns = ["n.address", "n.host_name", "n.ip", "n.version", "n.namespace", "n.virtual_ip", "n.package"];
-        let wanted = Sql::new("")
-            .with("WHERE n.snapshot_id = ", crawl.0)
-            .with_some(" AND n.status = ", filter.status.map(NodeStatus::as_str))
-            .with_some(" AND n.namespace = ", filter.namespace.as_deref())
-            .containing(&columns, &filter.text);
-        let mut tx = self.db.begin_read().await?;
-        let total = count!(tx.conn(), wanted.after("SELECT COUNT(*) FROM nodes n ")).tried("count nodes")?;
-        let sorted = wanted.after(select_nodes!("")).paged(filter.sort.columns(), filter.order, "n.id", page);
-        let rows = fetch_all!(tx.conn(), NodeRow, sorted).tried("list nodes")?;
-        let items = rows.into_iter().map(NodeRow::node).collect::<Result<_>>()?;
-        Ok(Listed { total, items })
+        let (table, filter) = (self.node_table(crawl).await?, filter.clone());
+        on_a_core(move || {
+            let rows = node_query::rows(&table, &filter);
+            let skip = usize::try_from(page.offset).unwrap_or(usize::MAX);
+            let shown = rows.iter().skip(skip).take(page.limit.min(PAGE_MAX) as usize);
+            Listed { total: rows.len() as u64, items: shown.map(|row| table.node(*row as usize)).collect() }
+        })
+        .await
     }
 
     /// One node of a snapshot by its overlay address.
     pub async fn node(&self, crawl: CrawlId, address: &str) -> Result<Node> {
-        let row: Option<NodeRow> = on!(self.db.read(), conn => {
-            sqlx::query_as(select_nodes!("WHERE n.snapshot_id = $1 AND n.address = $2 ORDER BY n.id LIMIT 1"))
-                .bind(crawl.0)
-                .bind(crate::text::clean(address))
-                .fetch_optional(conn)
-                .await
-        })
-        .tried("read a node")?;
-        row.ok_or_else(|| StoreError::not_found(format!("node {address} in crawl {crawl}")))?.node()
-    }
-
-    /// Every node of a snapshot, as columns.
-    pub async fn node_table(&self, crawl: CrawlId) -> Result<std::sync::Arc<p2ppool_model::table::NodeTable>> {
-        let nodes: Vec<Node> = self.stream_nodes(crawl).try_collect().await?;
-        Ok(std::sync::Arc::new(p2ppool_model::table::NodeTable::of(&nodes)))
+        let table = self.node_table(crawl).await?;
+        let row = table.row_of(address);
+        let row = row.ok_or_else(|| StoreError::not_found(format!("node {address} in crawl {crawl}")))?;
+        Ok(table.node(row))
     }
 
     /// Overlay addresses of the nodes that answered.
     pub async fn answering(&self, crawl: CrawlId) -> Result<HashSet<String>> {
-        let rows: Vec<String> = on!(self.db.read(), conn => {
-            sqlx::query_scalar("SELECT address FROM nodes WHERE snapshot_id = $1 AND status = $2")
-                .bind(crawl.0)
-                .bind(NodeStatus::Answering.as_str())
-                .fetch_all(conn)
-                .await
-        })
-        .tried("list answering nodes")?;
-        Ok(rows.into_iter().collect())
+        let table = self.node_table(crawl).await?;
+        let answering = (0..table.len()).filter(|row| table.is_answering(*row));
+        Ok(answering.map(|row| table.address(row).to_owned()).collect())
     }
 
     /// Overlay addresses that answered in the newest snapshot of a pool; `None` when it has no snapshot.
     /// What [`p2ppool_model::snapshot::Totals::of`] compares a new crawl with.
     pub async fn answering_before(&self, pool: PoolId) -> Result<Option<HashSet<String>>> {
         match self.newest_snapshot(pool).await? {
-            Some(snapshot) => self.answering(snapshot.id).await.map(Some),
+            Some(snapshot) => match self.answering(snapshot.id).await {
+                // it is so old that its nodes are not kept any more
+                Err(StoreError::NotFound { .. }) => Ok(None),
+                answering => answering.map(Some),
+            },
             None => Ok(None),
         }
     }
@@ -221,36 +91,84 @@ impl Store {
     /// A page of the hosts, in the order of the host list, that should be in the overlay and whose
     /// node did not answer in this snapshot.
     pub async fn missing_hosts(&self, crawl: CrawlId, page: Page) -> Result<Listed<Host>> {
-        let wanted = Sql::new("")
-            .with("WHERE h.pool_id = (SELECT pool_id FROM snapshots WHERE id = ", crawl.0)
-            .with(") AND h.leaving = ", false)
-            .with(" AND h.id NOT IN (SELECT host_id FROM nodes WHERE host_id IS NOT NULL AND snapshot_id = ", crawl.0)
-            .with(" AND status = ", NodeStatus::Answering.as_str())
-            .closed();
-        let mut tx = self.db.begin_read().await?;
-        let total = count!(tx.conn(), wanted.after("SELECT COUNT(*) FROM hosts h ")).tried("count missing hosts")?;
-        let sorted = wanted.after(select_hosts!("")).paged(&["h.line"], Order::Ascending, "h.id", page);
-        let rows = fetch_all!(tx.conn(), HostRow, sorted).tried("list missing hosts")?;
-        let items = rows.into_iter().map(HostRow::host).collect::<Result<_>>()?;
-        Ok(Listed { total, items })
+        let pool = self.snapshot(crawl).await?.pool;
+        let table = self.node_table(crawl).await?;
+        let hosts: Vec<i64> = on!(self.db.read(), conn => {
+            sqlx::query_scalar("SELECT id FROM hosts WHERE pool_id = $1 AND NOT leaving ORDER BY line, id")
+                .bind(pool.0)
+                .fetch_all(conn)
+                .await
+        })
+        .tried("list hosts")?;
+        let seen: HashSet<HostId> =
+            (0..table.len()).filter(|row| table.is_answering(*row)).filter_map(|row| table.host(row)).collect();
+        let missing: Vec<i64> = hosts.into_iter().filter(|id| !seen.contains(&HostId(*id))).collect();
+        let skip = usize::try_from(page.offset).unwrap_or(usize::MAX);
+        let shown: Vec<i64> = missing.iter().copied().skip(skip).take(page.limit.min(PAGE_MAX) as usize).collect();
+        Ok(Listed { total: missing.len() as u64, items: self.hosts_by_id(&shown).await? })
     }
 
-    /// Every node of a snapshot in the order it was stored, with flat memory.
-    pub fn stream_nodes(&self, crawl: CrawlId) -> impl Stream<Item = Result<Node>> + Send + use<> {
-        let part = move |(store, after): (Store, i64)| async move {
-            let rows: Vec<NodeRow> = on!(store.db.read(), conn => {
-                sqlx::query_as(select_nodes!("WHERE n.snapshot_id = $1 AND n.id > $2 ORDER BY n.id LIMIT $3"))
-                    .bind(crawl.0)
-                    .bind(after)
-                    .bind(STREAM_ROWS)
-                    .fetch_all(conn)
-                    .await
+    /// These hosts, in this order; those that are gone are left out.
+    async fn hosts_by_id(&self, ids: &[i64]) -> Result<Vec<Host>> {
+        let mut hosts = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(crate::db::CHUNK_ROWS) {
+            let rows: Vec<HostRow> = on!(self.db.read(), conn: DB => {
+                let mut query = sqlx::QueryBuilder::<DB>::new(select_hosts!("WHERE h.id IN ("));
+                let mut list = query.separated(", ");
+                chunk.iter().for_each(|id| {
+                    list.push_bind(*id);
+                });
+                query.push(") ORDER BY h.line, h.id");
+                query.build_query_as().persistent(false).fetch_all(conn).await
             })
-            .tried("read nodes")?;
-            let next = rows.last().map(|row| row.id);
-            Ok(next.map(|next| (stream::iter(rows.into_iter().map(NodeRow::node)), (store, next))))
+            .tried("read hosts")?;
+            for row in rows {
+                hosts.push(row.host()?);
+            }
+        }
+        Ok(hosts)
+    }
+
+    /// Every node of a snapshot, by overlay address.
+    pub fn stream_nodes(&self, crawl: CrawlId) -> impl Stream<Item = Result<Node>> + Send + use<> {
+        self.stream_rows(crawl, NodeTable::node)
+    }
+
+    /// Every node of a snapshot for the map.
+    pub fn stream_points(&self, crawl: CrawlId) -> impl Stream<Item = Result<NodePoint>> + Send + use<> {
+        self.stream_rows(crawl, NodePoint::of)
+    }
+
+    fn stream_rows<T: Send + 'static>(
+        &self,
+        crawl: CrawlId,
+        read: fn(&NodeTable, usize) -> T,
+    ) -> impl Stream<Item = Result<T>> + Send + use<T> {
+        let store = self.clone();
+        let table = stream::once(async move { store.node_table(crawl).await });
+        table.map_ok(move |table| stream::iter(0..table.len()).map(move |row| Ok(read(&table, row)))).try_flatten()
+    }
+
+    /// The snapshots of a pool that began in this time with all their nodes, oldest first, one at a time and
+    /// past the cache: the memory of three tables, however long the time. `None`: no bound. Snapshots whose
+    /// nodes are not kept any more are left out.
+    pub fn stream_tables(
+        &self,
+        pool: PoolId,
+        from: Option<Time>,
+        until: Option<Time>,
+    ) -> impl Stream<Item = Result<(Snapshot, Arc<NodeTable>)>> + Send + use<> {
+        let snapshots = self.stream_snapshots(pool, from, until).boxed();
+        let next = |(mut reader, mut snapshots): (TableReader, stream::BoxStream<'static, _>)| async move {
+            while let Some(snapshot) = snapshots.try_next().await? {
+                match reader.read(&snapshot).await {
+                    Err(StoreError::NotFound { .. }) => {}
+                    table => return Ok(Some(((snapshot, table?), (reader, snapshots)))),
+                }
+            }
+            Ok(None)
         };
-        stream::try_unfold((self.clone(), 0), part).try_flatten()
+        stream::try_unfold((self.table_reader(), snapshots), next)
     }
 
     /// Every node of every snapshot of a pool that began in this time, oldest snapshot first, with
@@ -261,30 +179,10 @@ impl Store {
         from: Option<Time>,
         until: Option<Time>,
     ) -> impl Stream<Item = Result<(Snapshot, Node)>> + Send + use<> {
-        let store = self.clone();
-        self.stream_snapshots(pool, from, until)
-            .map_ok(move |snapshot| store.stream_nodes(snapshot.id).map_ok(move |node| (snapshot.clone(), node)))
-            .try_flatten()
-    }
-
-    /// Every node of a snapshot for the map, with flat memory.
-    pub fn stream_points(&self, crawl: CrawlId) -> impl Stream<Item = Result<NodePoint>> + Send + use<> {
-        let part = move |(store, after): (Store, i64)| async move {
-            let rows: Vec<PointRow> = on!(store.db.read(), conn => {
-                sqlx::query_as(
-                    "SELECT id, address, host_name, namespace, status, consistency, latitude, longitude
-                     FROM nodes WHERE snapshot_id = $1 AND id > $2 ORDER BY id LIMIT $3",
-                )
-                .bind(crawl.0)
-                .bind(after)
-                .bind(STREAM_ROWS)
-                .fetch_all(conn)
-                .await
+        self.stream_tables(pool, from, until)
+            .map_ok(|(snapshot, table)| {
+                stream::iter(0..table.len()).map(move |row| Ok((snapshot.clone(), table.node(row))))
             })
-            .tried("read nodes")?;
-            let next = rows.last().map(|row| row.id);
-            Ok(next.map(|next| (stream::iter(rows.into_iter().map(PointRow::point)), (store, next))))
-        };
-        stream::try_unfold((self.clone(), 0), part).try_flatten()
+            .try_flatten()
     }
 }

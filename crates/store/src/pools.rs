@@ -3,11 +3,11 @@
 use p2ppool_model::pool::{Pool, PoolSettings, PoolState};
 use p2ppool_model::{Digest, PoolId, PoolName, Time, UserId};
 
-use crate::Store;
 use crate::db::{Tx, execute, on, write_one};
 use crate::error::{Result, StoreError, Tried as _, unique};
 use crate::secrets::SecretScope;
 use crate::text::{from_json, parse, parse_opt, to_json};
+use crate::{Store, months};
 
 macro_rules! select {
     ($rest:literal) => {
@@ -131,16 +131,20 @@ impl Store {
         tx.commit().await
     }
 
-    /// Forgets the pool, its hosts, secrets and history. Its snapshots go first, one transaction
+    /// Forgets the pool, its hosts, secrets and history. Its months go first, one transaction
     /// each, so that years of history don't keep others from writing; interrupted, it can be done again.
     pub async fn delete_pool(&self, id: PoolId) -> Result<()> {
         self.pool(id).await?;
-        self.delete_snapshots_before(id, Time(i64::MAX)).await?;
+        self.drop_detail_before(id, Time(i64::MAX)).await?;
         let mut tx = self.db.begin().await?;
+        for month in months::months(&self.db, id).await? {
+            months::drop_month(&mut tx, id, month).await?;
+        }
         execute!(tx.conn(), "DELETE FROM secrets WHERE scope = $1", SecretScope::Pool(id).to_string())
             .tried("delete the secrets of a pool")?;
         let gone = execute!(tx.conn(), "DELETE FROM pools WHERE id = $1", id.0).tried("delete a pool")?;
         found(gone, id)?;
+        self.tables.clear();
         tx.commit().await
     }
 }

@@ -1,18 +1,20 @@
 //! Snapshots: what a crawl found, stored at once or not at all.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use futures::stream::{self, Stream, TryStreamExt as _};
 use p2ppool_model::snapshot::{Node, Snapshot, Totals};
+use p2ppool_model::table::NodeTable;
 use p2ppool_model::{CrawlId, PoolId, TaskId, Time};
 
-use crate::Store;
-use crate::db::{execute, on};
+use crate::db::on;
 use crate::error::{Result, StoreError, Tried as _, referenced};
-use crate::node_rows::insert_nodes;
 use crate::page::{Order, Page};
+use crate::pools::lock_pool;
 use crate::sql::{Sql, fetch_all};
 use crate::text::{finite, int, uint};
+use crate::{Store, detail, presence};
 
 /// Snapshots read at once while streaming.
 const STREAM_ROWS: i64 = 500;
@@ -120,14 +122,21 @@ impl Store {
     /// Stores a snapshot with its nodes in one transaction.
     pub async fn store_snapshot(&self, new: &NewSnapshot, nodes: &[Node]) -> Result<Snapshot> {
         let totals = &new.totals;
+        let table = Arc::new(NodeTable::of(nodes));
+        let block = match nodes {
+            [] => None,
+            _ => Some(detail::encode(&table, self.key_for(new.pool, new.started).await?).await?),
+        };
         let mut tx = self.db.begin_relaxed().await?;
+        lock_pool(&mut tx, new.pool).await?;
+        presence::advance(&mut tx, new.pool, new.started, new.complete, &table).await?;
         let inserted: sqlx::Result<i64> = on!(tx.conn(), conn => {
             sqlx::query_scalar(
                 "INSERT INTO snapshots (pool_id, task_id, started, duration_ms, complete, nodes, answering, unreachable,
                      dial_failed, connect_failed, ask_failed, not_dialled, consistency, connections, tcp, udp,
-                     relayed, secure, retries, missing, nodes_joined, nodes_left)
+                     relayed, secure, retries, missing, nodes_joined, nodes_left, counted)
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-                     $21, $22) RETURNING id",
+                     $21, $22, $23) RETURNING id",
             )
             .bind(new.pool.0)
             .bind(new.task.map(|id| id.0))
@@ -151,12 +160,16 @@ impl Store {
             .bind(int(totals.missing))
             .bind(int(totals.joined))
             .bind(int(totals.left))
+            .bind(true)
             .fetch_one(conn)
             .await
         });
         let id = CrawlId(referenced(inserted, "store a snapshot", || format!("pool {}", new.pool))?);
-        insert_nodes(&mut tx, id, nodes).await?;
+        if let Some(block) = block {
+            detail::insert(&mut tx, new.pool, new.started, id, block).await?;
+        }
         tx.commit().await?;
+        self.remember(id, &table);
         Ok(Snapshot {
             id,
             pool: new.pool,
@@ -269,25 +282,5 @@ impl Store {
             Ok(next.map(|next| (stream::iter(items), (store, next))))
         };
         stream::try_unfold((self.clone(), (from, 0)), part).try_flatten()
-    }
-
-    /// Forgets the snapshots of a pool whose crawl began before a time, with their nodes, one
-    /// transaction each so that others can write in between; tells how many.
-    pub async fn delete_snapshots_before(&self, pool: PoolId, time: Time) -> Result<u64> {
-        let ids: Vec<i64> = on!(self.db.read(), conn => {
-            sqlx::query_scalar("SELECT id FROM snapshots WHERE pool_id = $1 AND started < $2 ORDER BY started, id")
-                .bind(pool.0)
-                .bind(time.0)
-                .fetch_all(conn)
-                .await
-        })
-        .tried("list old snapshots")?;
-        let mut gone = 0;
-        for id in ids {
-            let mut tx = self.db.begin_relaxed().await?;
-            gone += execute!(tx.conn(), "DELETE FROM snapshots WHERE id = $1", id).tried("forget a snapshot")?;
-            tx.commit().await?;
-        }
-        Ok(gone)
     }
 }

@@ -20,7 +20,7 @@ use crate::http::handlers::{
     accounts, actions, audit, bundles, connect, events, exports, files, grants, hosts, keys, meta, nodes, oidc,
     permissions, pools, rollouts, runtimes, schedules, second_factor, sessions, shares, snapshots, tasks, users, views,
 };
-use crate::http::handlers::{deployed, history, topology};
+use crate::http::handlers::{churn, deployed, history, topology};
 use crate::http::handlers::{geo, resources};
 
 /// Where the API lives.
@@ -126,6 +126,10 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(snapshots::list))
         .routes(routes!(history::stats))
         .routes(routes!(history::diff))
+        .routes(routes!(churn::show))
+        .routes(routes!(churn::sessions))
+        .routes(routes!(churn::node_sessions))
+        .routes(routes!(churn::node_history))
         .routes(routes!(topology::show))
         .routes(routes!(deployed::list))
         .routes(routes!(deployed::repair))
@@ -141,13 +145,19 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
     let uploads = OpenApiRouter::new().routes(routes!(bundles::list, bundles::upload));
     let streams = OpenApiRouter::new()
         .routes(routes!(events::stream))
-        .routes(routes!(exports::nodes))
-        .routes(routes!(exports::stats))
-        .routes(routes!(exports::hosts))
-        .routes(routes!(exports::tasks))
         .routes(routes!(audit::export))
         .routes(routes!(shares::nodes_csv))
         .routes(routes!(shares::stats_csv))
+        .routes(routes!(exports::nodes_csv))
+        .routes(routes!(exports::nodes_json))
+        .routes(routes!(exports::stats_csv))
+        .routes(routes!(exports::stats_json))
+        .routes(routes!(exports::sessions_csv))
+        .routes(routes!(exports::sessions_json))
+        .routes(routes!(exports::hosts_csv))
+        .routes(routes!(exports::hosts_json))
+        .routes(routes!(exports::tasks_csv))
+        .routes(routes!(exports::tasks_json))
         .routes(routes!(files::download));
     OpenApiRouter::with_openapi(Description::openapi())
         .nest(PREFIX, quick.merge(host_lists).merge(uploads).merge(streams))

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod bundles;
+pub mod churn;
 pub mod connect;
 pub mod deployed;
 pub mod error;

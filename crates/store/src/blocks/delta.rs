@@ -46,11 +46,8 @@ pub(super) fn read(fields: &[u8], key: &NodeTable) -> Result<NodeTable> {
     let texts = table.texts.count();
     let columns = fields.count(Number::ALL.len())?;
     for (at, column) in table.numbers.iter_mut().enumerate() {
-        *column = if at < columns {
-            read_numbers(fields.stream()?, &key.numbers[at], &pairs)?
-        } else {
-            vec![UNKNOWN; rows]
-        };
+        *column =
+            if at < columns { read_numbers(fields.stream()?, &key.numbers[at], &pairs)? } else { vec![UNKNOWN; rows] };
     }
     let columns = fields.count(Word::ALL.len())?;
     for (at, column) in table.words.iter_mut().enumerate() {
@@ -243,12 +240,7 @@ fn words(column: &[TextId], key: &[TextId], pairs: &[Option<usize>], ids: &Ids) 
     if changed { stream } else { Writer::default() }
 }
 
-fn read_words(
-    mut stream: Reader<'_>,
-    key: &[TextId],
-    pairs: &[Option<usize>],
-    texts: usize,
-) -> Result<Vec<TextId>> {
+fn read_words(mut stream: Reader<'_>, key: &[TextId], pairs: &[Option<usize>], texts: usize) -> Result<Vec<TextId>> {
     let before = pairs.iter().map(|pair| pair.map_or(NO_TEXT, |at| key[at]));
     if stream.len() == 0 {
         return Ok(before.collect());

@@ -190,9 +190,7 @@ fn read_lists(fields: &mut Reader<'_>, rows: usize, texts: usize) -> Result<List
     }
     let items = match form {
         STEPS => read_steps(stream, items, texts)?,
-        PLAIN if items <= stream.len() => {
-            (0..items).map(|_| text_id(stream.uint()?, texts)).collect::<Result<_>>()?
-        }
+        PLAIN if items <= stream.len() => (0..items).map(|_| text_id(stream.uint()?, texts)).collect::<Result<_>>()?,
         _ => return Err(Broken("a list can't be read")),
     };
     Ok(Lists { ends, items })

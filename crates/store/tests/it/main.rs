@@ -1,6 +1,7 @@
 //! Each story runs on SQLite and on a real PostgreSQL.
 
 mod builders;
+mod history;
 mod hosts;
 mod migrating;
 mod opening;

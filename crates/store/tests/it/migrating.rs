@@ -116,6 +116,10 @@ async fn history(store: &Store) {
     assert_eq!((two.status, two.connections), (NodeStatus::DialFailed, None), "unknown is not zero");
     assert_eq!(two.error.as_deref(), Some("dial: timed out"));
     assert_eq!(store.node(CrawlId(2), "peer-one").await.unwrap().uptime_s, Some(1_860));
+    assert_eq!((snapshots[1].totals.dial_failed, snapshots[1].totals.connections), (1, Some(3)));
+    let known = store.known_node(PoolId(1), "peer-one").await.unwrap().unwrap();
+    assert_eq!((known.first_seen, known.last_seen, known.sessions), (snapshots[1].started, snapshots[0].started, 1));
+    assert_eq!(store.known_node(PoolId(1), "peer-two").await.unwrap(), None, "it never answered");
 }
 
 async fn tasks(store: &Store) {

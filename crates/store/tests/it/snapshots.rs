@@ -42,7 +42,7 @@ fn full_node() -> Node {
         rtt_ms: Some(f64::NAN),
         uptime_s: Some(3600),
         memory: Some(1 << 33),
-        cpu_s: Some(0.125),
+        cpu_s: Some(0.25),
         load: Some(0.5),
         location: Location::new(-33.5, 151.25),
         neighbours: vec!["n1".into(), "n2".into()],
@@ -71,11 +71,10 @@ async fn a_snapshot_comes_back_as_it_was_stored(store: Store) {
     assert_eq!(store.newest_snapshots().await.unwrap()[&pool], stored);
 
     let read: Vec<Node> = store.stream_nodes(stored.id).try_collect().await.unwrap();
-    let mut want = nodes.to_vec();
-    want[0].error = Some("slow \u{fffd} answer".into());
-    want[0].rtt_ms = None;
-    assert_eq!(read, want, "NUL and NaN can't be stored, all else can");
-    assert_eq!(store.node(stored.id, "brunet:node:ABC").await.unwrap(), want[0]);
+    let mut want = [nodes[1].clone(), nodes[0].clone(), nodes[2].clone()];
+    want[1].rtt_ms = None;
+    assert_eq!(read, want, "by overlay address; NaN is unknown");
+    assert_eq!(store.node(stored.id, "brunet:node:ABC").await.unwrap(), want[1]);
     assert!(matches!(store.node(stored.id, "z").await, Err(StoreError::NotFound { .. })));
     assert_eq!(
         store.answering_before(pool).await.unwrap(),
@@ -91,7 +90,7 @@ async fn a_snapshot_comes_back_as_it_was_stored(store: Store) {
     let filter = NodeFilter { namespace: Some("demo".into()), ..NodeFilter::default() };
     assert_eq!(store.nodes(stored.id, &filter, Page::default()).await.unwrap().total, 1);
     let points: Vec<_> = store.stream_points(stored.id).try_collect().await.unwrap();
-    assert_eq!(points.iter().map(|point| point.location).collect::<Vec<_>>(), [want[0].location, None, None]);
+    assert_eq!(points.iter().map(|point| point.location).collect::<Vec<_>>(), [None, want[1].location, None]);
     assert_eq!(points[2].status, NodeStatus::DialFailed);
 }
 
@@ -132,10 +131,6 @@ async fn snapshots_are_found_by_time(store: Store) {
     let streamed: Vec<_> = store.stream_snapshots(pool, None, None).try_collect::<Vec<_>>().await.unwrap();
     assert_eq!(streamed.iter().map(|snapshot| snapshot.id).collect::<Vec<_>>(), ids);
 
-    assert_eq!(store.delete_snapshots_before(pool, at(20)).await.unwrap(), 2);
-    assert_eq!(found(all, 9).await, newest_first[..3]);
-    let gone: Vec<_> = store.stream_nodes(ids[0]).try_collect::<Vec<_>>().await.unwrap();
-    assert_eq!(gone, []);
     assert_eq!(store.snapshots(other, all, 9).await.unwrap().len(), 5);
 }
 
@@ -233,6 +228,12 @@ fn any_filter() -> impl Strategy<Value = NodeFilter> {
 fn expected(nodes: &[Node], filter: &NodeFilter) -> Vec<Node> {
     let part = filter.text.to_ascii_lowercase();
     let holds = |text: &String| text.to_ascii_lowercase().contains(&part);
+    let mut nodes = nodes.to_vec();
+    // equal ones in the order of their addresses
+    nodes.sort_by(|a, b| a.address.cmp(&b.address));
+    if filter.sort == NodeSort::Address && filter.order == Order::Descending {
+        nodes.reverse();
+    }
     let mut found: Vec<Node> = nodes
         .iter()
         .filter(|node| filter.status.is_none_or(|status| node.status == status))
@@ -243,7 +244,6 @@ fn expected(nodes: &[Node], filter: &NodeFilter) -> Vec<Node> {
         })
         .cloned()
         .collect();
-    // stable: equal ones stay in the order they were stored
     found.sort_by(|a, b| in_order(a, b, filter));
     found
 }

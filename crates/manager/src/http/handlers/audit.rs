@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::App;
 use crate::http::State;
 use crate::http::body::Query;
-use crate::http::csv::{self, Cell, Column, chosen};
+use crate::http::export::{self, Cell, Column, chosen};
 use crate::http::error::ErrorAnswer;
 use crate::http::page::{Listed, page, word};
 use crate::service::Error;
@@ -136,7 +136,7 @@ pub(crate) async fn export(
 ) -> Result<Response, Error> {
     let columns = chosen(COLUMNS, wanted.columns.as_deref())?;
     let rows = all_lines(Arc::clone(&app), query.filter()?).map_ok(AuditEntry::from);
-    Ok(csv::answer("audit.csv", columns, rows))
+    Ok(export::answer("audit.csv", columns, rows))
 }
 
 /// Every line, part by part: lines that come meanwhile are newer than all of them.

@@ -1,16 +1,18 @@
-//! Tables as CSV: the same queries as the lists, whole instead of page by page.
+//! Tables as CSV or JSON: the same queries as the lists, whole instead of page by page.
 
 use std::sync::Arc;
 
 use axum::extract::Path;
 use axum::response::Response;
-use futures::{Stream, StreamExt, TryStreamExt, stream};
+use futures::{Stream, TryStreamExt, stream};
 use p2ppool_model::Time;
+use p2ppool_model::churn::NodeSession;
 use p2ppool_model::host::Host;
 use p2ppool_model::pool::Pool;
-use p2ppool_model::snapshot::{Node, NodeDetails, Snapshot};
+use p2ppool_model::snapshot::Snapshot;
+use p2ppool_model::table::{List, NodeTable, Number, Word};
 use p2ppool_model::task::Task;
-use p2ppool_store::{Listed, Page, StoreError};
+use p2ppool_store::{Listed, NodeFilter, Page, StoreError, filtered_rows};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -18,12 +20,13 @@ use crate::app::App;
 use crate::http::State;
 use crate::http::body::Query;
 use crate::http::caller::Caller;
-use crate::http::csv::{self, Cell, Column, chosen};
 use crate::http::error::ErrorAnswer;
+use crate::http::export::{self, Cell, Column, chosen};
 use crate::http::handlers::hosts::HostsQuery;
 use crate::http::handlers::nodes::NodesQuery;
 use crate::http::handlers::tasks::TasksQuery;
-use crate::service::{Error, nodes, pools};
+use crate::service::history::Range;
+use crate::service::{self, Error, pools};
 
 /// Rows read at once.
 const PAGE_ROWS: u32 = 2_000;
@@ -38,102 +41,132 @@ pub(crate) struct RangeQuery {
     from: Option<Time>,
     /// Crawls that began earlier.
     #[param(value_type = Option<String>, format = DateTime)]
-    until: Option<Time>,
+    #[serde(alias = "until")]
+    to: Option<Time>,
     /// Names of columns, separated by commas; all by default.
     columns: Option<String>,
 }
 
-type NodeRow = (Snapshot, Node);
-
-const NODE_COLUMNS: &[Column<NodeRow>] = &[
-    ("crawl", |(s, _)| Cell::own(Some(s.id))),
-    ("time", |(s, _)| Cell::own(Some(s.started))),
-    ("address", |(_, n)| Cell::text(Some(&n.address))),
-    ("status", |(_, n)| Cell::own(Some(n.status.as_str()))),
-    ("error", |(_, n)| Cell::text(n.error.as_deref())),
-    ("host_name", |(_, n)| Cell::text(n.host_name.as_deref())),
-    ("ip", |(_, n)| Cell::text(n.ip.as_deref())),
-    ("transport_addresses", |(_, n)| Cell::text(Some(n.transport_addresses.join(" ")))),
-    ("version", |(_, n)| Cell::text(n.version.as_deref())),
-    ("package", |(_, n)| Cell::own(n.package.as_ref())),
-    ("namespace", |(_, n)| Cell::text(n.namespace.as_deref())),
-    ("virtual_ip", |(_, n)| virtual_ips(n)),
-    ("consistency", |(_, n)| Cell::own(n.consistency)),
-    ("connections", |(_, n)| Cell::own(n.connections)),
-    ("tcp", |(_, n)| Cell::own(n.tcp)),
-    ("udp", |(_, n)| Cell::own(n.udp)),
-    ("relayed", |(_, n)| Cell::own(n.relayed)),
-    ("secure", |(_, n)| Cell::own(n.secure)),
-    ("retries", |(_, n)| Cell::own(Some(n.retries))),
-    ("rtt_ms", |(_, n)| Cell::own(n.rtt_ms)),
-    ("uptime_s", |(_, n)| Cell::own(n.uptime_s)),
-    ("memory", |(_, n)| Cell::own(n.memory)),
-    ("cpu_s", |(_, n)| Cell::own(n.cpu_s)),
-    ("load", |(_, n)| Cell::own(n.load)),
-    ("latitude", |(_, n)| Cell::own(n.location.map(|l| l.latitude))),
-    ("longitude", |(_, n)| Cell::own(n.location.map(|l| l.longitude))),
-];
-
-fn virtual_ips(node: &Node) -> Cell {
-    match &node.details {
-        NodeDetails::Brunet(brunet) => Cell::text(Some(brunet.virtual_ips.join(" "))),
-        NodeDetails::Libp2p { .. } => Cell::Unknown,
+impl RangeQuery {
+    fn range(&self) -> Range {
+        Range { from: self.from, to: self.to }
     }
 }
 
+/// A node of a snapshot.
+struct NodeLine {
+    snapshot: Arc<Snapshot>,
+    table: Arc<NodeTable>,
+    row: usize,
+}
+
+impl NodeLine {
+    fn word(&self, column: Word) -> Cell<'_> {
+        Cell::text(self.table.word(column, self.row))
+    }
+
+    fn int(&self, column: Number) -> Cell<'_> {
+        Cell::int(self.table.number(column, self.row))
+    }
+
+    fn float(&self, column: Number) -> Cell<'_> {
+        Cell::float(self.table.float(column, self.row))
+    }
+
+    /// The texts of a list, a space between them; unknown when there is none.
+    fn list(&self, column: List) -> Cell<'_> {
+        let texts: Vec<&str> = self.table.list(column, self.row).collect();
+        Cell::text((!texts.is_empty()).then(|| texts.join(" ")))
+    }
+}
+
+const NODE_COLUMNS: &[Column<NodeLine>] = &[
+    ("crawl", |l| Cell::int(Some(l.snapshot.id.0))),
+    ("time", |l| Cell::own(Some(l.snapshot.started))),
+    ("address", |l| Cell::text(Some(l.table.address(l.row)))),
+    ("status", |l| Cell::word(l.table.status(l.row).as_str())),
+    ("error", |l| l.word(Word::Error)),
+    ("host", |l| l.int(Number::Host)),
+    ("host_name", |l| l.word(Word::HostName)),
+    ("ip", |l| l.word(Word::Ip)),
+    ("transport_addresses", |l| l.list(List::TransportAddresses)),
+    ("version", |l| l.word(Word::Version)),
+    ("package", |l| l.table.word(Word::Package, l.row).map_or(Cell::Unknown, Cell::word)),
+    ("namespace", |l| l.word(Word::Namespace)),
+    ("virtual_ip", |l| l.list(List::VirtualIps)),
+    ("ipop_namespace", |l| l.word(Word::IpopNamespace)),
+    ("consistency", |l| l.float(Number::Consistency)),
+    ("connections", |l| l.int(Number::Connections)),
+    ("tcp", |l| l.int(Number::Tcp)),
+    ("udp", |l| l.int(Number::Udp)),
+    ("relayed", |l| l.int(Number::Relayed)),
+    ("secure", |l| l.int(Number::Secure)),
+    ("retries", |l| l.int(Number::Retries)),
+    ("rtt_ms", |l| l.float(Number::Rtt)),
+    ("uptime_s", |l| l.int(Number::Uptime)),
+    ("memory", |l| l.int(Number::Memory)),
+    ("cpu_s", |l| l.float(Number::Cpu)),
+    ("load", |l| l.float(Number::Load)),
+    ("latitude", |l| l.float(Number::Latitude)),
+    ("longitude", |l| l.float(Number::Longitude)),
+    ("nat", |l| l.word(Word::Nat)),
+    ("neighbours", |l| l.list(List::Neighbours)),
+];
+
 const SNAPSHOT_COLUMNS: &[Column<Snapshot>] = &[
-    ("crawl", |s| Cell::own(Some(s.id))),
+    ("crawl", |s| Cell::int(Some(s.id.0))),
     ("time", |s| Cell::own(Some(s.started))),
-    ("duration_ms", |s| Cell::own(Some(s.duration_ms))),
-    ("nodes", |s| Cell::own(Some(s.totals.nodes))),
-    ("answering", |s| Cell::own(Some(s.totals.answering))),
-    ("unreachable", |s| Cell::own(Some(s.totals.unreachable))),
-    ("dial_failed", |s| Cell::own(Some(s.totals.dial_failed))),
-    ("connect_failed", |s| Cell::own(Some(s.totals.connect_failed))),
-    ("ask_failed", |s| Cell::own(Some(s.totals.ask_failed))),
-    ("not_dialled", |s| Cell::own(Some(s.totals.not_dialled))),
-    ("consistency", |s| Cell::own(s.totals.consistency)),
-    ("connections", |s| Cell::own(s.totals.connections)),
-    ("tcp", |s| Cell::own(s.totals.tcp)),
-    ("udp", |s| Cell::own(s.totals.udp)),
-    ("relayed", |s| Cell::own(s.totals.relayed)),
-    ("secure", |s| Cell::own(s.totals.secure)),
-    ("retries", |s| Cell::own(Some(s.totals.retries))),
-    ("missing", |s| Cell::own(Some(s.totals.missing))),
-    ("joined", |s| Cell::own(Some(s.totals.joined))),
-    ("left", |s| Cell::own(Some(s.totals.left))),
+    ("duration_ms", |s| Cell::int(Some(s.duration_ms))),
+    ("complete", |s| Cell::claim(Some(s.complete))),
+    ("nodes", |s| Cell::int(Some(s.totals.nodes))),
+    ("answering", |s| Cell::int(Some(s.totals.answering))),
+    ("unreachable", |s| Cell::int(Some(s.totals.unreachable))),
+    ("dial_failed", |s| Cell::int(Some(s.totals.dial_failed))),
+    ("connect_failed", |s| Cell::int(Some(s.totals.connect_failed))),
+    ("ask_failed", |s| Cell::int(Some(s.totals.ask_failed))),
+    ("not_dialled", |s| Cell::int(Some(s.totals.not_dialled))),
+    ("consistency", |s| Cell::float(s.totals.consistency)),
+    ("connections", |s| Cell::int(s.totals.connections)),
+    ("tcp", |s| Cell::int(s.totals.tcp)),
+    ("udp", |s| Cell::int(s.totals.udp)),
+    ("relayed", |s| Cell::int(s.totals.relayed)),
+    ("secure", |s| Cell::int(s.totals.secure)),
+    ("retries", |s| Cell::int(Some(s.totals.retries))),
+    ("missing", |s| Cell::int(Some(s.totals.missing))),
+    ("joined", |s| Cell::int(Some(s.totals.joined))),
+    ("left", |s| Cell::int(Some(s.totals.left))),
 ];
 
 const HOST_COLUMNS: &[Column<Host>] = &[
     ("address", |h| Cell::text(Some(&h.spec.address))),
-    ("port", |h| Cell::own(Some(h.spec.ssh_port()))),
+    ("port", |h| Cell::int(Some(h.spec.ssh_port()))),
     ("user", |h| Cell::text(h.spec.user.as_deref())),
-    ("latitude", |h| Cell::own(h.spec.location.map(|l| l.latitude))),
-    ("longitude", |h| Cell::own(h.spec.location.map(|l| l.longitude))),
+    ("latitude", |h| Cell::float(h.spec.location.map(|l| l.latitude))),
+    ("longitude", |h| Cell::float(h.spec.location.map(|l| l.longitude))),
     ("labels", |h| {
         let labels: Vec<_> = h.spec.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
         Cell::text(Some(labels.join(" ")))
     }),
-    ("leaving", |h| Cell::own(Some(h.leaving))),
-    ("reachable", |h| Cell::own(h.known.reachable)),
-    ("running", |h| Cell::own(h.known.running)),
+    ("leaving", |h| Cell::claim(Some(h.leaving))),
+    ("reachable", |h| Cell::claim(h.known.reachable)),
+    ("running", |h| Cell::claim(h.known.running)),
     ("package", |h| Cell::own(h.known.package.as_ref())),
     ("node", |h| Cell::text(h.known.node.as_deref())),
-    ("node_memory", |h| Cell::own(h.known.node_memory)),
-    ("node_cpu_s", |h| Cell::own(h.known.node_cpu_s)),
-    ("node_uptime_s", |h| Cell::own(h.known.node_uptime_s)),
-    ("memory_total", |h| Cell::own(h.known.memory_total)),
-    ("memory_available", |h| Cell::own(h.known.memory_available)),
-    ("load", |h| Cell::own(h.known.load)),
-    ("disk_free", |h| Cell::own(h.known.disk_free)),
-    ("uptime_s", |h| Cell::own(h.known.uptime_s)),
+    ("node_memory", |h| Cell::int(h.known.node_memory)),
+    ("node_cpu_s", |h| Cell::float(h.known.node_cpu_s)),
+    ("node_uptime_s", |h| Cell::int(h.known.node_uptime_s)),
+    ("memory_total", |h| Cell::int(h.known.memory_total)),
+    ("memory_available", |h| Cell::int(h.known.memory_available)),
+    ("load", |h| Cell::float(h.known.load)),
+    ("disk_free", |h| Cell::int(h.known.disk_free)),
+    ("uptime_s", |h| Cell::int(h.known.uptime_s)),
     ("arch", |h| Cell::text(h.known.arch.as_deref())),
     ("problem", |h| Cell::text(h.known.problem.as_deref())),
     ("at", |h| Cell::own(h.known.at)),
 ];
 
 const TASK_COLUMNS: &[Column<Task>] = &[
-    ("id", |t| Cell::own(Some(t.id))),
+    ("id", |t| Cell::int(Some(t.id.0))),
     ("pool", |t| Cell::text(Some(&t.pool_name))),
     ("action", |t| Cell::own(Some(t.action))),
     ("state", |t| Cell::own(Some(t.state.as_str()))),
@@ -141,15 +174,26 @@ const TASK_COLUMNS: &[Column<Task>] = &[
     ("queued_at", |t| Cell::own(Some(t.queued_at))),
     ("started_at", |t| Cell::own(t.started_at)),
     ("ended_at", |t| Cell::own(t.ended_at)),
-    ("hosts", |t| Cell::own(Some(t.counts.total()))),
-    ("ok", |t| Cell::own(Some(t.counts.of(p2ppool_model::Outcome::Ok)))),
-    ("unchanged", |t| Cell::own(Some(t.counts.of(p2ppool_model::Outcome::Unchanged)))),
-    ("unreachable", |t| Cell::own(Some(t.counts.of(p2ppool_model::Outcome::Unreachable)))),
-    ("refused", |t| Cell::own(Some(t.counts.of(p2ppool_model::Outcome::Refused)))),
-    ("failed", |t| Cell::own(Some(t.counts.of(p2ppool_model::Outcome::Failed)))),
-    ("cancelled", |t| Cell::own(Some(t.counts.of(p2ppool_model::Outcome::Cancelled)))),
-    ("not_started", |t| Cell::own(Some(t.counts.of(p2ppool_model::Outcome::NotStarted)))),
+    ("hosts", |t| Cell::int(Some(t.counts.total()))),
+    ("ok", |t| Cell::int(Some(t.counts.of(p2ppool_model::Outcome::Ok)))),
+    ("unchanged", |t| Cell::int(Some(t.counts.of(p2ppool_model::Outcome::Unchanged)))),
+    ("unreachable", |t| Cell::int(Some(t.counts.of(p2ppool_model::Outcome::Unreachable)))),
+    ("refused", |t| Cell::int(Some(t.counts.of(p2ppool_model::Outcome::Refused)))),
+    ("failed", |t| Cell::int(Some(t.counts.of(p2ppool_model::Outcome::Failed)))),
+    ("cancelled", |t| Cell::int(Some(t.counts.of(p2ppool_model::Outcome::Cancelled)))),
+    ("not_started", |t| Cell::int(Some(t.counts.of(p2ppool_model::Outcome::NotStarted)))),
     ("message", |t| Cell::text(Some(&t.message))),
+];
+
+const SESSION_COLUMNS: &[Column<NodeSession>] = &[
+    ("address", |s| Cell::text(Some(&s.address))),
+    ("before", |s| Cell::own(s.before)),
+    ("began", |s| Cell::own(Some(s.began))),
+    ("ended", |s| Cell::own(Some(s.ended))),
+    ("after", |s| Cell::own(s.after)),
+    ("least_s", |s| Cell::float(Some(s.least_ms() as f64 / 1000.0))),
+    ("most_s", |s| Cell::float(s.most_ms().map(|ms| ms as f64 / 1000.0))),
+    ("shorter_than_gap", |s| Cell::claim(Some(s.is_shorter_than_gap()))),
 ];
 
 /// Every row of a list, read page by page.
@@ -168,58 +212,134 @@ where
     pages.try_flatten()
 }
 
-fn file_name(pool: &Pool, what: &str, at: Option<Time>) -> String {
+/// The name of an export: what it is of, when, and how it is written.
+fn file_name(pool: &Pool, what: &str, at: Option<Time>, extension: &str) -> String {
     let at = at.unwrap_or_else(Time::now).to_string().chars().take(19).filter(|c| *c != ':').collect::<String>();
-    format!("{}-{what}-{at}.csv", pool.name)
+    format!("{}-{what}-{at}.{extension}", pool.name)
 }
 
-/// Nodes of the newest snapshot, of a chosen one, or of every snapshot between `from` and `until`.
-#[utoipa::path(get, path = "/pools/{pool}/nodes.csv", tag = "nodes", params(("pool" = String, Path), NodesQuery, RangeQuery),
-    responses((status = 200, body = String, content_type = "text/csv"), (status = 404, body = ErrorAnswer)))]
-pub(crate) async fn nodes(
-    app: State,
-    caller: Caller,
-    Path(name): Path<String>,
-    Query(query): Query<NodesQuery>,
-    Query(range): Query<RangeQuery>,
+/// Every export twice: as CSV and as JSON, of the same rows and columns.
+macro_rules! export {
+    (
+        $(#[$doc:meta])*
+        $csv:ident = $csv_path:literal, $json:ident = $json_path:literal, tag = $tag:literal,
+        $make:ident($($name:ident: $query:ty),*), path($($path:tt)*)
+    ) => {
+        export!(@ $(#[$doc])* $csv, $csv_path, "csv", "text/csv", $tag, $make($($name: $query),*), $($path)*);
+        export!(@ $(#[$doc])* $json, $json_path, "json", "application/json", $tag, $make($($name: $query),*), $($path)*);
+    };
+    (@ $(#[$doc:meta])* $handler:ident, $path:literal, $extension:literal, $media:literal, $tag:literal,
+        $make:ident($($name:ident: $query:ty),*), pool) => {
+        $(#[$doc])*
+        #[utoipa::path(get, path = $path, tag = $tag, params(("pool" = String, Path), $($query),*),
+            responses((status = 200, body = String, content_type = $media), (status = 400, body = ErrorAnswer),
+                (status = 404, body = ErrorAnswer), (status = 422, body = ErrorAnswer)))]
+        pub(crate) async fn $handler(
+            app: State,
+            caller: Caller,
+            Path(name): Path<String>,
+            $(Query($name): Query<$query>),*
+        ) -> Result<Response, Error> {
+            let pool = pools::visible(&app, &caller.viewer, &name).await?;
+            $make(&app, &pool, $extension, $($name),*).await
+        }
+    };
+}
+
+export!(
+    /// Nodes of the newest snapshot, of a chosen one, or of every snapshot between `from` and `to`.
+    nodes_csv = "/pools/{pool}/nodes.csv", nodes_json = "/pools/{pool}/nodes.json", tag = "nodes",
+    nodes(query: NodesQuery, range: RangeQuery), path(pool)
+);
+export!(
+    /// System statistics: one row per crawl, oldest first.
+    stats_csv = "/pools/{pool}/stats.csv", stats_json = "/pools/{pool}/stats.json", tag = "nodes",
+    stats(range: RangeQuery), path(pool)
+);
+export!(
+    /// Sessions of nodes: those that go on, then those that ended, month by month; of the last 30 days by default.
+    sessions_csv = "/pools/{pool}/sessions.csv", sessions_json = "/pools/{pool}/sessions.json", tag = "nodes",
+    sessions(range: RangeQuery), path(pool)
+);
+export!(
+    /// Hosts of a pool.
+    hosts_csv = "/pools/{pool}/hosts.csv", hosts_json = "/pools/{pool}/hosts.json", tag = "hosts",
+    hosts(query: HostsQuery, wanted: ColumnsQuery), path(pool)
+);
+
+async fn nodes(
+    app: &App,
+    pool: &Pool,
+    extension: &str,
+    query: NodesQuery,
+    range: RangeQuery,
 ) -> Result<Response, Error> {
-    let pool = pools::visible(&app, &caller.viewer, &name).await?;
     let columns = chosen(NODE_COLUMNS, range.columns.as_deref())?;
     let filter = query.filter()?;
-    if range.from.is_some() || range.until.is_some() {
-        let rows = app.store.stream_nodes_between(pool.id, range.from, range.until);
-        return Ok(csv::answer(&file_name(&pool, "nodes", None), columns, rows));
+    let within = range.range().checked()?;
+    if within != Range::default() {
+        let tables = app.store.stream_tables(pool.id, within.from, within.to);
+        return Ok(export::answer(&file_name(pool, "nodes", None, extension), columns, lines(tables, filter)));
     }
-    let Some(snapshot) = nodes::snapshot_of(&app, &pool, &query.when()).await? else {
-        return Ok(csv::answer(
-            &file_name(&pool, "nodes", None),
-            columns,
-            stream::empty::<Result<NodeRow, StoreError>>(),
-        ));
+    let snapshot = service::nodes::snapshot_of(app, pool, &query.when()).await?;
+    let name = file_name(pool, "nodes", snapshot.as_ref().map(|snapshot| snapshot.started), extension);
+    let table = match snapshot {
+        Some(snapshot) => {
+            let table = app.store.node_table(snapshot.id).await?;
+            Some(Ok((snapshot, table)))
+        }
+        None => None,
     };
-    let name = file_name(&pool, "nodes", Some(snapshot.started));
-    let crawl = snapshot.id;
-    let app = Arc::clone(&app);
-    let rows = all_pages(move |page| {
-        let (app, filter): (Arc<App>, _) = (Arc::clone(&app), filter.clone());
-        async move { app.store.nodes(crawl, &filter, page).await }
-    });
-    Ok(csv::answer(&name, columns, rows.map(move |node| node.map(|node| (snapshot.clone(), node)))))
+    Ok(export::answer(&name, columns, lines(stream::iter(table), filter)))
 }
 
-/// System statistics: one row per crawl, oldest first.
-#[utoipa::path(get, path = "/pools/{pool}/stats.csv", tag = "nodes", params(("pool" = String, Path), RangeQuery),
-    responses((status = 200, body = String, content_type = "text/csv"), (status = 404, body = ErrorAnswer)))]
-pub(crate) async fn stats(
-    app: State,
-    caller: Caller,
-    Path(name): Path<String>,
-    Query(range): Query<RangeQuery>,
-) -> Result<Response, Error> {
-    let pool = pools::visible(&app, &caller.viewer, &name).await?;
+/// The nodes of snapshots that a filter lets through, in its order.
+fn lines(
+    tables: impl Stream<Item = Result<(Snapshot, Arc<NodeTable>), StoreError>> + Send + 'static,
+    filter: NodeFilter,
+) -> impl Stream<Item = Result<NodeLine, StoreError>> + Send {
+    tables
+        .map_ok(move |(snapshot, table)| {
+            let snapshot = Arc::new(snapshot);
+            let rows = filtered_rows(&table, &filter);
+            stream::iter(rows.into_iter().map(move |row| {
+                Ok(NodeLine { snapshot: Arc::clone(&snapshot), table: Arc::clone(&table), row: row as usize })
+            }))
+        })
+        .try_flatten()
+}
+
+async fn stats(app: &App, pool: &Pool, extension: &str, range: RangeQuery) -> Result<Response, Error> {
     let columns = chosen(SNAPSHOT_COLUMNS, range.columns.as_deref())?;
-    let rows = app.store.stream_snapshots(pool.id, range.from, range.until);
-    Ok(csv::answer(&file_name(&pool, "stats", None), columns, rows))
+    let within = range.range().checked()?;
+    let rows = app.store.stream_snapshots(pool.id, within.from, within.to);
+    Ok(export::answer(&file_name(pool, "stats", None, extension), columns, rows))
+}
+
+async fn sessions(app: &App, pool: &Pool, extension: &str, range: RangeQuery) -> Result<Response, Error> {
+    let columns = chosen(SESSION_COLUMNS, range.columns.as_deref())?;
+    let name = file_name(pool, "sessions", None, extension);
+    Ok(match service::churn::window(app, pool, range.range()).await? {
+        Some(window) => export::answer(&name, columns, app.store.stream_sessions(pool.id, window)),
+        None => export::answer(&name, columns, stream::empty::<Result<NodeSession, StoreError>>()),
+    })
+}
+
+async fn hosts(
+    app: &Arc<App>,
+    pool: &Pool,
+    extension: &str,
+    query: HostsQuery,
+    wanted: ColumnsQuery,
+) -> Result<Response, Error> {
+    let columns = chosen(HOST_COLUMNS, wanted.columns.as_deref())?;
+    let filter = query.filter()?;
+    let (app, id) = (Arc::clone(app), pool.id);
+    let rows = all_pages(move |page| {
+        let (app, filter): (Arc<App>, _) = (Arc::clone(&app), filter.clone());
+        async move { app.store.hosts(id, &filter, page).await }
+    });
+    Ok(export::answer(&file_name(pool, "hosts", None, extension), columns, rows))
 }
 
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -230,42 +350,43 @@ pub(crate) struct ColumnsQuery {
     columns: Option<String>,
 }
 
-/// Hosts of a pool.
-#[utoipa::path(get, path = "/pools/{pool}/hosts.csv", tag = "hosts", params(("pool" = String, Path), HostsQuery, ColumnsQuery),
-    responses((status = 200, body = String, content_type = "text/csv"), (status = 404, body = ErrorAnswer)))]
-pub(crate) async fn hosts(
-    app: State,
-    caller: Caller,
-    Path(name): Path<String>,
-    Query(query): Query<HostsQuery>,
-    Query(wanted): Query<ColumnsQuery>,
-) -> Result<Response, Error> {
-    let pool = pools::visible(&app, &caller.viewer, &name).await?;
-    let columns = chosen(HOST_COLUMNS, wanted.columns.as_deref())?;
-    let filter = query.filter()?;
-    let (app, id) = (Arc::clone(&app), pool.id);
-    let rows = all_pages(move |page| {
-        let (app, filter): (Arc<App>, _) = (Arc::clone(&app), filter.clone());
-        async move { app.store.hosts(id, &filter, page).await }
-    });
-    Ok(csv::answer(&file_name(&pool, "hosts", None), columns, rows))
-}
-
 /// Tasks, newest first.
 #[utoipa::path(get, path = "/tasks.csv", tag = "tasks", params(TasksQuery, ColumnsQuery),
     responses((status = 200, body = String, content_type = "text/csv"), (status = 401, body = ErrorAnswer)))]
-pub(crate) async fn tasks(
+pub(crate) async fn tasks_csv(
     app: State,
     caller: Caller,
     Query(query): Query<TasksQuery>,
     Query(wanted): Query<ColumnsQuery>,
 ) -> Result<Response, Error> {
-    let filter = query.filter(&app, &caller.viewer).await?;
+    tasks(&app, &caller, query, wanted, "tasks.csv").await
+}
+
+/// Tasks, newest first.
+#[utoipa::path(get, path = "/tasks.json", tag = "tasks", params(TasksQuery, ColumnsQuery),
+    responses((status = 200, body = String, content_type = "application/json"), (status = 401, body = ErrorAnswer)))]
+pub(crate) async fn tasks_json(
+    app: State,
+    caller: Caller,
+    Query(query): Query<TasksQuery>,
+    Query(wanted): Query<ColumnsQuery>,
+) -> Result<Response, Error> {
+    tasks(&app, &caller, query, wanted, "tasks.json").await
+}
+
+async fn tasks(
+    app: &Arc<App>,
+    caller: &Caller,
+    query: TasksQuery,
+    wanted: ColumnsQuery,
+    name: &str,
+) -> Result<Response, Error> {
+    let filter = query.filter(app, &caller.viewer).await?;
     let columns = chosen(TASK_COLUMNS, wanted.columns.as_deref())?;
-    let app = Arc::clone(&app);
+    let app = Arc::clone(app);
     let rows = all_pages(move |page| {
         let (app, filter): (Arc<App>, _) = (Arc::clone(&app), filter.clone());
         async move { app.store.tasks(&filter, page).await }
     });
-    Ok(csv::answer("tasks.csv", columns, rows))
+    Ok(export::answer(name, columns, rows))
 }

@@ -8,8 +8,8 @@ use tokio_util::io::ReaderStream;
 
 use crate::http::State;
 use crate::http::caller::Caller;
-use crate::http::csv::attachment;
 use crate::http::error::ErrorAnswer;
+use crate::http::export::attachment;
 use crate::service::files::PoolFile;
 use crate::service::{Error, files, pools};
 

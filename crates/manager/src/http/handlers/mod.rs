@@ -4,6 +4,7 @@ pub(crate) mod accounts;
 pub(crate) mod actions;
 pub(crate) mod audit;
 pub(crate) mod bundles;
+pub(crate) mod churn;
 pub(crate) mod connect;
 pub(crate) mod deployed;
 pub(crate) mod events;

@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::http::State;
 use crate::http::body::{Json, Query};
 use crate::http::caller::Caller;
-use crate::http::csv::{self, Cell, Column, chosen};
+use crate::http::export::{self, Cell, Column, chosen};
 use crate::http::error::ErrorAnswer;
 use crate::http::handlers::nodes::NodesQuery;
 use crate::http::page::page;
@@ -298,7 +298,7 @@ pub(crate) async fn stats_csv(
     opened.shows(ShareView::Stats)?;
     let columns = chosen(CRAWL_COLUMNS, query.columns.as_deref())?;
     let rows = opened.all_crawls(&app, query.from, query.to);
-    Ok(csv::answer(&format!("{}-stats.csv", opened.pool.name), columns, rows))
+    Ok(export::answer(&format!("{}-stats.csv", opened.pool.name), columns, rows))
 }
 
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -327,7 +327,7 @@ pub(crate) async fn nodes_csv(
     by_number(&query)?;
     let name = format!("{}-nodes.csv", opened.pool.name);
     let Some(crawl) = opened.crawl(&app, query.crawl).await? else {
-        return Ok(csv::answer(&name, columns, stream::empty::<Result<SharedNode, StoreError>>()));
+        return Ok(export::answer(&name, columns, stream::empty::<Result<SharedNode, StoreError>>()));
     };
     let app = Arc::clone(&app);
     let parts = stream::try_unfold(0_u64, move |offset| {
@@ -341,5 +341,5 @@ pub(crate) async fn nodes_csv(
         }
     });
     let rows = parts.try_flatten().map(move |node| node.map(|node| opened.told(node)));
-    Ok(csv::answer(&name, columns, rows))
+    Ok(export::answer(&name, columns, rows))
 }

@@ -58,3 +58,52 @@ async fn nodes_and_stats_of_a_time_range() {
     assert_eq!((stats.len(), stats[1][3].as_str()), (3, "2"));
     assert_eq!(rows(&app.get("tasks.csv").await.expect(200).text).len(), 1);
 }
+
+#[tokio::test]
+async fn every_table_is_json_too() {
+    let app = TestApp::start().await;
+    app.pool("x", "a\nb", json!({})).await;
+    assert_eq!(app.get("pools/x/nodes.json").await.expect(200).json(), json!([]));
+    for i in 1..=2 {
+        crawl(&app, "x", Time(i * 1_000), &[node("=a", Some(0.5)), node("b", None)]).await;
+    }
+    let range = "from=1970-01-01T00:00:00Z&to=1970-01-01T00:00:02Z&columns=crawl,time,address,consistency,rtt_ms";
+    let answer = app.get(&format!("pools/x/nodes.json?{range}")).await.expect(200);
+    assert_eq!(answer.header("content-type"), "application/json");
+    assert!(answer.header("content-disposition").contains(".json"));
+    let rows = answer.json();
+    let time = "1970-01-01T00:00:01.000Z";
+    assert_eq!(
+        rows,
+        json!([
+            { "crawl": rows[0]["crawl"], "time": time, "address": "=a", "consistency": 0.5, "rtt_ms": null },
+            { "crawl": rows[0]["crawl"], "time": time, "address": "b", "consistency": null, "rtt_ms": null },
+        ])
+    );
+    assert!(rows[0]["crawl"].is_i64());
+    let stats = app.get("pools/x/stats.json").await.expect(200).json();
+    assert_eq!(
+        (&stats[1]["nodes"], &stats[1]["secure"], &stats[1]["complete"]),
+        (&json!(2), &json!(null), &json!(true))
+    );
+    let hosts = app.get("pools/x/hosts.json?q=b").await.expect(200).json();
+    assert_eq!((&hosts[0]["address"], &hosts[0]["leaving"]), (&json!("b"), &json!(false)));
+    assert_eq!(app.get("tasks.json").await.expect(200).json(), json!([]));
+}
+
+#[tokio::test]
+async fn the_filter_of_the_view_holds_for_every_snapshot_of_a_range() {
+    let app = TestApp::start().await;
+    app.pool("x", "a", json!({})).await;
+    for i in 1..=3 {
+        crawl(&app, "x", Time(i * 1_000), &[node("one", Some(0.5)), node("two", None)]).await;
+    }
+    let query = "q=TWO&columns=time,address&from=1970-01-01T00:00:00Z";
+    let found = rows(&app.get(&format!("pools/x/nodes.csv?{query}")).await.expect(200).text);
+    assert_eq!((found.len(), found[1][1].as_str(), found[3][0].as_str()), (4, "two", "1970-01-01T00:00:03.000Z"));
+    for wrong in ["nodes.csv", "stats.csv", "nodes.json", "sessions.csv"] {
+        let range = "from=1970-01-01T00:00:02Z&to=1970-01-01T00:00:01Z";
+        let problem = app.get(&format!("pools/x/{wrong}?{range}")).await.problem(400);
+        assert!(problem["message"].as_str().unwrap().contains("earlier"), "{problem}");
+    }
+}

@@ -140,3 +140,61 @@ async fn repair_wants_hosts_of_the_pool_that_can_be_repaired() {
     let request = app.anonymous(Method::POST, "pools/x/repair").bearer_auth(stranger).json(&json!({ "hosts": [1] }));
     send(request).await.problem(404);
 }
+
+#[tokio::test]
+async fn sessions_and_churn_are_told_with_their_bounds() {
+    let app = TestApp::start().await;
+    app.pool("x", "a", json!({})).await;
+    assert_eq!(app.get("pools/x/churn").await.expect(200).json()["window"], json!(null));
+    assert_eq!(app.get("pools/x/sessions").await.expect(200).json()["total"], 0);
+    for (time, nodes) in [(1_000, vec!["stays", "goes"]), (2_000, vec!["stays", "comes"]), (3_000, vec!["stays"])] {
+        let nodes: Vec<_> = nodes.into_iter().map(|name| node(name, Some(1.0))).collect();
+        crawl(&app, "x", Time(time), &nodes).await;
+    }
+    let churn = app.get("pools/x/churn").await.expect(200).json();
+    let classes = &churn["classes"];
+    assert_eq!(
+        (&classes["online"], &classes["left"], &classes["one_off"], &classes["offline"]),
+        (&json!(1), &json!(1), &json!(1), &json!(0))
+    );
+    assert_eq!((&churn["began"], &churn["shorter_than_gap"]), (&json!(1), &json!(1)));
+
+    let listed = app.get("pools/x/sessions?q=come").await.expect(200).json();
+    assert_eq!(
+        listed["items"],
+        json!([{
+            "address": "comes", "before": "1970-01-01T00:00:01.000Z", "began": "1970-01-01T00:00:02.000Z",
+            "ended": "1970-01-01T00:00:02.000Z", "after": "1970-01-01T00:00:03.000Z"
+        }])
+    );
+    let goes = app.get("pools/x/nodes/goes/sessions").await.expect(200).json();
+    assert_eq!((&goes["class"], &goes["is_there"], &goes["came"]), (&json!("left"), &json!(false), &json!(1)));
+    assert_eq!(goes["uptime"], json!({ "least": 0.0, "most": 0.5 }));
+    app.get("pools/x/nodes/nobody/sessions").await.problem(404);
+    app.get("pools/x/churn?from=1970-01-01T00:00:09Z&to=1970-01-01T00:00:01Z").await.problem(400);
+    let csv = app.get("pools/x/sessions.csv?columns=address,most_s,shorter_than_gap").await.expect(200).text;
+    let mut lines: Vec<&str> = csv.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["address,most_s,shorter_than_gap", "comes,2,true", "goes,,true", "stays,,false"]);
+}
+
+#[tokio::test]
+async fn what_a_node_told_over_time_is_columns() {
+    let app = TestApp::start().await;
+    app.pool("x", "a", json!({})).await;
+    for i in 1..=6 {
+        let nodes = [node("always", Some(f64::from(i) / 10.0)), node("even", None)];
+        crawl(&app, "x", Time(i64::from(i) * 1_000), &nodes[..if i % 2 == 0 { 2 } else { 1 }]).await;
+    }
+    let history = app.get("pools/x/nodes/even/history").await.expect(200).json();
+    assert_eq!(history["status"], json!([null, "answering", null, "answering", null, "answering"]));
+    let history = app
+        .get("pools/x/nodes/always/history?points=2&from=1970-01-01T00:00:02Z&to=1970-01-01T00:00:06Z")
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(history["series"]["consistency"], json!([0.3, 0.5]));
+    assert_eq!(history["left_out"], 2);
+    app.get("pools/x/nodes/nobody/history").await.problem(404);
+    app.get("pools/x/nodes/always/history?points=501").await.problem(400);
+}
