@@ -143,6 +143,13 @@ impl Store {
         TableReader { store: self.clone(), key: None }
     }
 
+    /// Bytes that the nodes of a snapshot take in the database, compressed; 0 when they aren't kept any more.
+    pub async fn block_bytes(&self, crawl: CrawlId) -> Result<u64> {
+        let snapshot = self.snapshot(crawl).await?;
+        let row = read_block(&self.db, snapshot.pool, Month::of(snapshot.started), crawl).await?;
+        Ok(row.map_or(0, |row| row.block.len() as u64))
+    }
+
     /// The day's key of a pool, if it has one.
     pub(crate) async fn key_for(&self, pool: PoolId, started: Time) -> Result<Option<Key>> {
         let Some((id, length)) = newest_key(&self.db, pool, started).await? else { return Ok(None) };
