@@ -236,7 +236,8 @@ async fn read(store: &Store, pool: PoolId, crawls: &[CrawlId], days: i64) {
     }
     println!("  chart of {} crawls, 400 buckets, 18 statistics: {}", crawls.len(), spread(&times));
 
-    let filter = NodeFilter { text: "node7".into(), sort: NodeSort::Rtt, order: Order::Descending, ..Default::default() };
+    let filter =
+        NodeFilter { text: "node7".into(), sort: NodeSort::Rtt, order: Order::Descending, ..Default::default() };
     let (mut dice, mut cold, mut warm) = (Dice(99), Vec::new(), Vec::new());
     for _ in 0..20 {
         let crawl = crawls[dice.roll(crawls.len() as u64) as usize];
@@ -255,7 +256,11 @@ async fn read(store: &Store, pool: PoolId, crawls: &[CrawlId], days: i64) {
     let tables = store.stream_tables(pool, None, until);
     let rows = tables.try_fold(0, |rows, (_, table)| async move { Ok(rows + table.len()) }).await.unwrap();
     let rate = rows as f64 / begun.elapsed().as_secs_f64();
-    println!("  read {rows} nodes of {} crawls: {rate:.0} rows/s, {} KiB more memory", rows / NODES, resident_kib() - before);
+    println!(
+        "  read {rows} nodes of {} crawls: {rate:.0} rows/s, {} KiB more memory",
+        rows / NODES,
+        resident_kib() - before
+    );
 
     let begun = Instant::now();
     let months = store.drop_detail_before(pool, Time(BEGIN + 180 * DAY_MS)).await.unwrap();

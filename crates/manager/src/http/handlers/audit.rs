@@ -13,8 +13,8 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::App;
 use crate::http::State;
 use crate::http::body::Query;
-use crate::http::export::{self, Cell, Column, chosen};
 use crate::http::error::ErrorAnswer;
+use crate::http::export::{self, Cell, Column, chosen};
 use crate::http::page::{Listed, page, word};
 use crate::service::Error;
 

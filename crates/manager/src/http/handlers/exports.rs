@@ -117,7 +117,6 @@ const SNAPSHOT_COLUMNS: &[Column<Snapshot>] = &[
     ("crawl", |s| Cell::int(Some(s.id.0))),
     ("time", |s| Cell::own(Some(s.started))),
     ("duration_ms", |s| Cell::int(Some(s.duration_ms))),
-    ("complete", |s| Cell::claim(Some(s.complete))),
     ("nodes", |s| Cell::int(Some(s.totals.nodes))),
     ("answering", |s| Cell::int(Some(s.totals.answering))),
     ("unreachable", |s| Cell::int(Some(s.totals.unreachable))),
@@ -135,6 +134,7 @@ const SNAPSHOT_COLUMNS: &[Column<Snapshot>] = &[
     ("missing", |s| Cell::int(Some(s.totals.missing))),
     ("joined", |s| Cell::int(Some(s.totals.joined))),
     ("left", |s| Cell::int(Some(s.totals.left))),
+    ("complete", |s| Cell::claim(Some(s.complete))),
 ];
 
 const HOST_COLUMNS: &[Column<Host>] = &[

@@ -13,8 +13,8 @@ use utoipa::{IntoParams, ToSchema};
 use crate::http::State;
 use crate::http::body::{Json, Query};
 use crate::http::caller::Caller;
-use crate::http::export::{self, Cell, Column, chosen};
 use crate::http::error::ErrorAnswer;
+use crate::http::export::{self, Cell, Column, chosen};
 use crate::http::handlers::nodes::NodesQuery;
 use crate::http::page::page;
 use crate::service::shares::{
