@@ -164,8 +164,9 @@ async fn serve(mut stream: TcpStream, ring: &Ring) -> io::Result<()> {
              Content-Length: {}\r\nKeep-Alive: timeout=15,max=100\r\n\r\n",
             body.len()
         );
-        stream.write_all((head + &body).as_bytes()).await?;
+        // before the answer: what comes after it came in time
         swallow(&mut stream, ring);
+        stream.write_all((head + &body).as_bytes()).await?;
     }
 }
 
