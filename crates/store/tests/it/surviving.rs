@@ -106,6 +106,7 @@ async fn write_until_killed(url: &str) {
             subject: number.to_string(),
             details: serde_json::Value::Null,
             address: None,
+            result: None,
         };
         store.append_audit(&entry).await.unwrap();
         store.store_snapshot(&crawl_at(pool, Time(number), &nodes), &nodes).await.unwrap();
