@@ -35,7 +35,7 @@ impl Store {
         while let Some(pool) = self.pool_to_move().await? {
             if self.move_one(pool).await? {
                 moved += 1;
-                if moved % TELL_EVERY == 0 {
+                if moved.is_multiple_of(TELL_EVERY) {
                     tracing::info!(snapshots = moved, "moving nodes of old snapshots into blocks");
                 }
             }
