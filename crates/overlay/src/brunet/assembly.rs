@@ -246,7 +246,7 @@ mod tests {
     #[test]
     fn references_of_a_small_assembly_are_told() {
         let bytes =
-            assembly(&Assembly { references: &["mscorlib", "Brunet", "Brunet.Security"], ..Assembly::default() });
+            assembly(&Assembly { references: &["mscorlib", "Brunet", "Brunet.Security"] });
         assert_eq!(references(&bytes).unwrap(), ["mscorlib", "Brunet", "Brunet.Security"]);
     }
 
@@ -255,7 +255,7 @@ mod tests {
         assert_eq!(references(b""), None);
         assert_eq!(references(b"MZ"), None);
         assert_eq!(references(&[0; 4096]), None);
-        let bytes = assembly(&Assembly { references: &["mscorlib"], ..Assembly::default() });
+        let bytes = assembly(&Assembly { references: &["mscorlib"] });
         for length in 0..bytes.len() {
             let _ = references(&bytes[..length]);
         }
@@ -264,7 +264,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_panic(changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..20)) {
-            let mut bytes = assembly(&Assembly { references: &["mscorlib", "Brunet"], ..Assembly::default() });
+            let mut bytes = assembly(&Assembly { references: &["mscorlib", "Brunet"] });
             for (at, byte) in changes {
                 let at = at.index(bytes.len());
                 bytes[at] = byte;

@@ -101,7 +101,7 @@ mod tests {
     use crate::brunet::testing::{Assembly, assembly};
 
     fn file(path: &str, references: &[&str]) -> PackageFile {
-        let bytes = assembly(&Assembly { references, ..Assembly::default() });
+        let bytes = assembly(&Assembly { references });
         PackageFile { path: path.into(), mode: 0o644, bytes: bytes.into() }
     }
 
