@@ -58,6 +58,6 @@ fn node(i: usize) -> Node {
         uptime_s: Some(86_400 + i as u64),
         memory: Some(30 << 20),
         location: Location::new(lat + spread(13), lon + spread(29)),
-        ..Node::unknown(&format!("12D3KooW{i:044}"), details)
+        ..Node::unknown(format!("12D3KooW{i:044}"), details)
     }
 }
