@@ -245,8 +245,7 @@ mod tests {
 
     #[test]
     fn references_of_a_small_assembly_are_told() {
-        let bytes =
-            assembly(&Assembly { references: &["mscorlib", "Brunet", "Brunet.Security"] });
+        let bytes = assembly(&Assembly { references: &["mscorlib", "Brunet", "Brunet.Security"] });
         assert_eq!(references(&bytes).unwrap(), ["mscorlib", "Brunet", "Brunet.Security"]);
     }
 
