@@ -178,7 +178,7 @@ mod tests {
         match path {
             INDEX => Sources::get("mod.rs"),
             "favicon.svg" | "assets/app-1a2b.js" => Sources::get("page.rs"),
-            "assets/app-1a2b.js.br" => Sources::get("csv.rs"),
+            "assets/app-1a2b.js.br" => Sources::get("export.rs"),
             "assets/app-1a2b.js.gz" => Sources::get("sse.rs"),
             _ => None,
         }
@@ -227,7 +227,7 @@ mod tests {
         let script = "/assets/app-1a2b.js";
         let ask = |takes| respond(&Method::GET, &script.parse().unwrap(), Asker { seen: "", takes }, find);
         for (takes, encoding, sent) in [
-            ("gzip, deflate, br, zstd", "br", "csv.rs"),
+            ("gzip, deflate, br, zstd", "br", "export.rs"),
             ("gzip;q=0.5, br;q=0", "gzip", "sse.rs"),
             ("deflate", "", "page.rs"),
             ("", "", "page.rs"),
