@@ -29,6 +29,8 @@ pub enum Action {
     GatherData,
     /// Memory, CPU, load, disk and uptime of every host.
     GatherUsage,
+    /// Stops, kills or starts chosen nodes on purpose.
+    Fault,
 }
 
 /// What a new task has to do about one that is running or waits before it.
@@ -46,7 +48,7 @@ pub enum Relation {
 
 impl Action {
     /// Every action, in the order of the product's list.
-    pub const ALL: [Action; 11] = [
+    pub const ALL: [Action; 12] = [
         Self::Install,
         Self::Upgrade,
         Self::Suspend,
@@ -58,6 +60,7 @@ impl Action {
         Self::GatherLogs,
         Self::GatherData,
         Self::GatherUsage,
+        Self::Fault,
     ];
 
     /// The name used in the database, the API and the command line.
@@ -74,6 +77,7 @@ impl Action {
             Self::GatherLogs => "gather_logs",
             Self::GatherData => "gather_data",
             Self::GatherUsage => "gather_usage",
+            Self::Fault => "fault",
         }
     }
 
@@ -106,6 +110,9 @@ impl Action {
             (Suspend | Resume | Check, _) if !other.only_looks() => Relation::Wait,
             (Check, _) => Relation::Beside,
             (UninstallCheck, _) => Relation::Wait,
+            (Fault, other) if other.only_looks() => Relation::Beside,
+            (Fault, _) => Relation::Wait,
+            (looks, Fault) if looks.only_looks() => Relation::Beside,
             (_, Check) => Relation::Beside,
             (looks, other) if looks.only_looks() && other.only_looks() => Relation::Beside,
             _ => Relation::Wait,

@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use crate::rollout_view::RolloutView;
 use crate::task::{Task, TaskHost};
+use crate::workflow::run::Progress;
 use crate::{CrawlId, TaskId, Time};
 
 /// One thing that changed.
@@ -41,6 +42,15 @@ pub enum Change {
     Rollout {
         /// As it is now.
         rollout: Box<RolloutView>,
+    },
+    /// A run of a workflow began, came to another step, or ended.
+    WorkflowRun {
+        /// Its id.
+        run: i64,
+        /// Name of the workflow.
+        workflow: String,
+        /// As it is now.
+        progress: Box<Progress>,
     },
     /// A snapshot was stored.
     Crawl {

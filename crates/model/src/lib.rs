@@ -13,6 +13,7 @@ pub mod consistency;
 pub mod deployed;
 pub mod diff;
 pub mod event;
+pub mod fault;
 pub mod geo;
 pub mod host;
 pub mod host_list;
@@ -34,6 +35,7 @@ pub mod task;
 pub mod time;
 pub mod topology;
 pub mod usage;
+pub mod workflow;
 
 pub use action::Action;
 pub use bundle::Digest;

@@ -269,6 +269,9 @@ pub struct PoolSettings {
     /// The crawl may dial private and loopback addresses.
     #[serde(default)]
     pub private_addresses: bool,
+    /// Workflow that begins after each install; none: nothing.
+    #[serde(default)]
+    pub after_install: Option<String>,
     /// What only Brunet pools have.
     #[serde(default)]
     pub brunet: BrunetSettings,
@@ -300,6 +303,7 @@ impl Default for PoolSettings {
             kad_protocol: None,
             bootstrap: Vec::new(),
             private_addresses: false,
+            after_install: None,
             brunet: BrunetSettings::default(),
         }
     }
@@ -330,6 +334,9 @@ impl PoolSettings {
         }
         if let Some(wrong) = self.check_namespace() {
             return Some(wrong);
+        }
+        if self.after_install.as_deref().is_some_and(|name| !is_name(name)) {
+            return Some(SettingError::new("after_install", "must be a workflow's name: 1 to 63 of a-z, 0-9 and `-`"));
         }
         let user = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
         if self.ssh_user.len() > 64 || !self.ssh_user.bytes().all(user) || self.ssh_user.starts_with('-') {

@@ -46,6 +46,7 @@ mod tokens;
 mod usage;
 mod users;
 mod views;
+mod workflows;
 
 pub use audit::{AuditEntry, AuditFilter, AuditLine};
 pub use detail::TableReader;
@@ -72,6 +73,7 @@ pub use task_run::{HostWrite, LastStep, StepResult, StepWrite, TaskBatch, TaskPr
 pub use tokens::{NewToken, Token};
 pub use usage::{UsageBucket, usage_bucket_start};
 pub use users::{Credentials, User};
+pub use workflows::{Answer, NewRun, RunFilter, StoredWorkflow, WorkflowRun};
 
 /// The database; cheap to clone.
 #[derive(Debug, Clone)]

@@ -14,6 +14,7 @@ mod surviving;
 mod task_runs;
 mod tasks;
 mod usage;
+mod workflows;
 
 /// Makes tests of these stories: one of each on SQLite, and one that tells them all on PostgreSQL,
 /// each on a database of its own. One, because test runners that give each test its own process
