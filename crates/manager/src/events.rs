@@ -149,6 +149,7 @@ pub fn coalesce(events: &[Arc<Event>]) -> Vec<Event> {
         Task(TaskId),
         Hosts(TaskId),
         Rollout(TaskId),
+        Run(i64),
         Pool(Option<String>),
         Single(u64),
     }
@@ -163,6 +164,7 @@ pub fn coalesce(events: &[Arc<Event>]) -> Vec<Event> {
                 Key::Hosts(*task)
             }
             Change::Rollout { rollout } => Key::Rollout(rollout.task),
+            Change::WorkflowRun { run, .. } => Key::Run(*run),
             Change::Pool => Key::Pool(event.pool.clone()),
             Change::Crawl { .. } | Change::Reread => Key::Single(event.id),
         };

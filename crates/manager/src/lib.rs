@@ -19,3 +19,4 @@ pub mod runtimes;
 pub mod secrets;
 pub mod service;
 pub mod tls;
+pub mod workflow;

@@ -57,6 +57,7 @@ OUT=
 NAP=
 BOOT=
 SELF=$$
+HARD=
 
 # ---------------------------------------------------------------- answers
 
@@ -1056,8 +1057,12 @@ halt() {
   _error=$(rm -f "$ROOT/run/wanted" 2>&1) || fail_io "write $ROOT/run" "$_error"
   if [ -n "$SUPERVISOR" ]; then
     CHANGED=true
-    signal "$SUPERVISOR" TERM
-    gone "$SUPERVISOR" $((STOP_WAIT + 3)) || signal "$SUPERVISOR" KILL
+    if [ "$HARD" = 1 ]; then
+      signal "$SUPERVISOR" KILL
+    else
+      signal "$SUPERVISOR" TERM
+      gone "$SUPERVISOR" $((STOP_WAIT + 3)) || signal "$SUPERVISOR" KILL
+    fi
     gone "$SUPERVISOR" 2 || fail stop_failed "the supervisor, process $SUPERVISOR_PID, did not end"
   fi
   # one whose supervisor was killed
@@ -1065,9 +1070,13 @@ halt() {
   NODE=$LINE
   if alive "$NODE"; then
     CHANGED=true
-    stop_signal
-    signal "$NODE" "$SIGNAL"
-    gone "$NODE" "$STOP_WAIT" || signal_group "$NODE" KILL
+    if [ "$HARD" = 1 ]; then
+      signal_group "$NODE" KILL
+    else
+      stop_signal
+      signal "$NODE" "$SIGNAL"
+      gone "$NODE" "$STOP_WAIT" || signal_group "$NODE" KILL
+    fi
     gone "$NODE" 2 || fail stop_failed "the node, process ${NODE%% *}, did not end after KILL"
   fi
   rm -f "$ROOT/run/node" "$ROOT/run/ready" "$ROOT/run/package"
@@ -1258,7 +1267,10 @@ step_stop() {
   if installed; then
     need_life
     take_lock
+    # killed without a word, as in an accident
+    HARD=$ARG_hard
     halt
+    HARD=
   fi
   raw changed "$CHANGED"
   answer
@@ -1403,7 +1415,7 @@ step() {
     STEP=$1
     shift
     exec 3>&1 1>&2
-    OUT='' ARG_digest='' ARG_size='' ARG_name='' ARG_max='' ARG_patterns='' ARG_unpacked='' ARG_into='' ARG_at=''
+    OUT='' ARG_digest='' ARG_size='' ARG_name='' ARG_max='' ARG_patterns='' ARG_unpacked='' ARG_hard='' ARG_into='' ARG_at=''
     for _word in "$@"; do
       case $_word in
         digest=*) ARG_digest=${_word#*=} ;;
@@ -1412,6 +1424,7 @@ step() {
         max=*) ARG_max=${_word#*=} ;;
         patterns=*) ARG_patterns=${_word#*=} ;;
         unpacked=*) ARG_unpacked=${_word#*=} ;;
+        hard=*) ARG_hard=${_word#*=} ;;
         into=*) ARG_into=${_word#*=} ;;
         at=*) ARG_at=${_word#*=} ;;
         wait=*) is_number "${_word#*=}" && READY_WAIT=${_word#*=} ;;

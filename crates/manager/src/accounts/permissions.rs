@@ -142,6 +142,7 @@ pub const RULES: &[Rule] = &[
     rule("POST", "/pools/{pool}/gather_logs", Pool(Manage)),
     rule("POST", "/pools/{pool}/gather_data", Pool(Manage)),
     rule("POST", "/pools/{pool}/gather_usage", Pool(Manage)),
+    rule("POST", "/pools/{pool}/fault", Pool(Manage)),
     // tasks
     rule("GET", "/tasks", Listed),
     rule("GET", "/tasks.csv", Listed),
@@ -152,6 +153,18 @@ pub const RULES: &[Rule] = &[
     rule("POST", "/tasks/{id}/cancel", Task(Manage)),
     rule("POST", "/tasks/{id}/retry", Task(Manage)),
     rule("GET", "/tasks/{id}/rollout", Task(See)),
+    // workflows
+    rule("GET", "/workflows", Account),
+    rule("POST", "/workflows", Needs::Role(Publisher)),
+    rule("POST", "/workflows/check", Account),
+    rule("GET", "/workflows/{name}", Account),
+    rule("PUT", "/workflows/{name}", Needs::Role(Publisher)),
+    rule("DELETE", "/workflows/{name}", Needs::Role(Publisher)),
+    rule("POST", "/workflows/{name}/runs", Needs::Thing(Manage)),
+    rule("GET", "/workflow-runs", Listed),
+    rule("GET", "/workflow-runs/{id}", Needs::Thing(See)),
+    rule("POST", "/workflow-runs/{id}/cancel", Needs::Thing(Manage)),
+    rule("POST", "/workflow-runs/{id}/approve", Needs::Thing(Manage)),
     rule("POST", "/tasks/{id}/continue", Task(Manage)),
     rule("GET", "/events", Listed),
     // what starts by itself

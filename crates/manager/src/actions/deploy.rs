@@ -14,7 +14,7 @@ use super::remove::forget_clean_leavers;
 use super::{ActionError, End, Prepared, Run, deployed, pool_changed, rolling};
 use crate::bundles::BUILTIN_NAME;
 use crate::engine::Ask;
-use crate::local_node;
+use crate::{local_node, workflow};
 
 pub(crate) async fn run(run: &Run, pool: Pool) -> Result<End, ActionError> {
     let context = &run.context;
@@ -43,6 +43,7 @@ pub(crate) async fn run(run: &Run, pool: Pool) -> Result<End, ActionError> {
     let counts = run.recorder.counts();
     let right = counts.of(Outcome::Ok) + counts.of(Outcome::Unchanged);
     if right > 0 && !suspended && !run.stop.is_requested() {
+        workflow_afterwards(run, &pool).await;
         crawl_afterwards(run, pool).await;
     }
     Ok(End {
@@ -68,6 +69,18 @@ pub(super) async fn bundle_for(run: &Run, pool: &Pool, asked: Option<&Digest>) -
         return Err(ActionError::Failed(format!("bundle {} is for {is} pools, this is a {wants} pool", bundle.name)));
     }
     Ok(bundle)
+}
+
+/// The workflow that the pool's settings name for after an install.
+async fn workflow_afterwards(run: &Run, pool: &Pool) {
+    let Some(name) = pool.settings.after_install.as_deref().filter(|_| run.task.action == Action::Install) else {
+        return;
+    };
+    // a claim that does this again finds the run by its starter
+    let started_by = format!("install #{}", run.task.id);
+    if let Err(error) = workflow::start(&run.context, name, pool, &started_by, workflow::Times::Once).await {
+        tracing::warn!(task.id = %run.task.id, %error, "start the workflow `{name}` after the install");
+    }
 }
 
 /// Seen in the overlay is the last part of the proof.

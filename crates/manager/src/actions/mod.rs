@@ -10,6 +10,7 @@ mod converge;
 mod crawl;
 mod deploy;
 pub(crate) mod deployed;
+mod fault;
 mod fleet;
 mod gather;
 pub mod params;
@@ -155,6 +156,7 @@ pub(crate) async fn run(run: &Run) -> Result<End, ActionError> {
         Action::GatherLogs => Box::pin(gather::logs(run, pool)).await,
         Action::GatherData => Box::pin(gather::data(run, pool)).await,
         Action::GatherUsage => Box::pin(gather::usage(run, pool)).await,
+        Action::Fault => Box::pin(fault::run(run, pool)).await,
     }
 }
 

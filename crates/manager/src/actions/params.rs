@@ -1,5 +1,6 @@
 //! What can be said about an action when it is asked for.
 
+use p2ppool_model::fault::{Fault, SEED_MAX};
 use p2ppool_model::rolling::Rolling;
 use p2ppool_model::{Action, Digest};
 use serde::de::DeserializeOwned;
@@ -106,6 +107,7 @@ pub(crate) fn checked(action: Action, given: &Value) -> Result<Value, String> {
     match action {
         Action::Install => canonical::<DeployParams>(action, given, |_| Ok(())),
         Action::Upgrade => canonical::<UpgradeTaskParams>(action, given, check_upgrade),
+        Action::Fault => fault(given),
         Action::Crawl => canonical::<CrawlParams>(action, given, |_| Ok(())),
         Action::Stop => canonical::<StopParams>(action, given, |params| {
             if params.keep && params.forget { Err("keep and forget exclude each other".to_owned()) } else { Ok(()) }
@@ -133,6 +135,19 @@ fn canonical<T: DeserializeOwned + Serialize>(
     let params: T = serde_json::from_value(given.clone()).map_err(|error| format!("settings of {action}: {error}"))?;
     check(&params).map_err(|why| format!("settings of {action}: {why}"))?;
     serde_json::to_value(params).map_err(|error| format!("settings of {action}: {error}"))
+}
+
+/// A fault that chooses at random gets a seed, so that it can be repeated.
+fn fault(given: &Value) -> Result<Value, String> {
+    let wrong = |why: String| format!("settings of fault: {why}");
+    let mut fault: Fault = serde_json::from_value(given.clone()).map_err(|error| wrong(error.to_string()))?;
+    fault.check().map_err(wrong)?;
+    if fault.share.is_some() && fault.seed.is_none() {
+        let mut bytes = [0u8; 8];
+        getrandom::fill(&mut bytes).map_err(|error| wrong(format!("choose a seed: {error}")))?;
+        fault.seed = Some(u64::from_le_bytes(bytes) & SEED_MAX);
+    }
+    serde_json::to_value(fault).map_err(|error| wrong(error.to_string()))
 }
 
 fn check_upgrade(params: &UpgradeTaskParams) -> Result<(), String> {

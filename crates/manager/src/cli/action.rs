@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use p2ppool_model::bundle::Bundle;
+use p2ppool_model::fault::Fault;
 use p2ppool_model::task::Task;
 use p2ppool_model::{Action, PoolName};
 use serde_json::{Value, json};
@@ -44,6 +45,10 @@ pub(super) async fn run(command: ActionCommand, client: &Client, output: Output)
         ActionCommand::Check { on } => (Action::Check, on, json!({})),
         ActionCommand::Crawl { on, settle } => (Action::Crawl, on, json!({ "settle": settle })),
         ActionCommand::UninstallCheck { on } => (Action::UninstallCheck, on, json!({})),
+        ActionCommand::Fault { kind, on, share, labels, seed } => {
+            let labels = labels.unwrap_or_default();
+            (Action::Fault, on, json!(Fault { kind, share, labels, seed }))
+        }
         ActionCommand::Gather { what, on, pattern } => {
             let params = if pattern.is_empty() { json!({}) } else { json!({ "patterns": pattern }) };
             match what {

@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use p2ppool_model::amount::Amount;
+use p2ppool_model::fault::FaultKind;
 use p2ppool_model::outcome::Outcome;
 use p2ppool_model::pool::{OverlayKindName, TransportName, Visibility};
 use p2ppool_model::role::Role;
+use p2ppool_model::rolling::labels;
 use p2ppool_model::rollout::Decision;
 use p2ppool_model::{PoolName, TaskId, TokenId};
 
@@ -85,6 +88,9 @@ pub(super) enum Command {
     /// Schedules: list, show, create, edit, delete, run, preview
     #[command(subcommand)]
     Schedule(super::schedule::ScheduleCommand),
+    /// Workflows: list, show, set, check, run, approve
+    #[command(subcommand)]
+    Workflow(super::workflow::WorkflowCommand),
     /// Nodes of the newest snapshot, or of a chosen one
     Nodes(NodesArgs),
     /// System statistics of the last crawls
@@ -395,6 +401,9 @@ pub(super) struct SettingsArgs {
     /// `security.enabled=true`; may be given more than once
     #[arg(long, value_name = "KEY=VALUE", value_parser = super::pool::brunet_setting)]
     pub(super) brunet: Vec<(String, serde_json::Value)>,
+    /// Workflow that begins after each install; empty for none
+    #[arg(long, value_name = "NAME")]
+    pub(super) after_install: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -460,6 +469,22 @@ pub(super) enum ActionCommand {
     UninstallCheck {
         #[command(flatten)]
         on: On,
+    },
+    /// Stop or kill chosen nodes on purpose, or start again what is down
+    Fault {
+        /// What to do: stop, kill or resume
+        kind: FaultKind,
+        #[command(flatten)]
+        on: On,
+        /// How many of the nodes: a number, or a part such as 20%
+        #[arg(long, value_name = "N|N%")]
+        share: Option<Amount>,
+        /// Only hosts with these labels, such as site=lyon
+        #[arg(long, value_name = "LABELS", value_parser = labels)]
+        labels: Option<std::collections::BTreeMap<String, String>>,
+        /// Number that chooses them; the same one chooses the same hosts [default: any]
+        #[arg(long)]
+        seed: Option<u64>,
     },
     /// Bring back logs, result files or usage numbers
     Gather {

@@ -23,6 +23,7 @@ mod serve;
 mod task;
 mod user;
 mod watch;
+mod workflow;
 
 use std::process::ExitCode;
 
@@ -109,6 +110,7 @@ async fn client_command(command: Command, client: Client, output: Output) -> Res
         Command::Openapi => output.value(&client.get_value("openapi.json").await?)?,
         Command::Schedule(command) => return schedule::run(command, &client, output).await,
         Command::Task(command) => return task::run(command, &client, output).await,
+        Command::Workflow(command) => return workflow::run(command, &client, output).await,
         Command::Action(command) => return action::run(command, &client, output).await,
         Command::Backup(_) | Command::Restore(_) | Command::Secrets(_) | Command::Geoip(_) | Command::Cert(_) => {
             unreachable!("handled before a client was made")

@@ -129,6 +129,8 @@ fn settings_patch(settings: &SettingsArgs, ports: Ports) -> Result<Value, CliErr
         }
     };
     set("description", settings.description.clone().map(Value::from));
+    let none_or = |name: String| if name.is_empty() { Value::Null } else { Value::from(name) };
+    set("after_install", settings.after_install.clone().map(none_or));
     set("namespace", settings.namespace.clone().map(Value::from));
     set("kind", settings.kind.map(|kind| json!(kind)));
     set("transport", settings.transport.map(|transport| json!(transport)));

@@ -133,6 +133,7 @@ impl Engine {
         inner.loops.spawn(dispatch::run(Arc::clone(&inner)));
         inner.loops.spawn(heartbeat::run(Arc::clone(&inner)));
         inner.loops.spawn(schedule::run(Arc::clone(&inner)));
+        inner.loops.spawn(crate::workflow::run_all(Self(Arc::clone(&inner))));
         Ok(Self(inner))
     }
 
@@ -152,6 +153,25 @@ impl Engine {
     /// Ends a pool's local node and deletes what it has; for a pool that goes without a stop.
     pub async fn remove_local_node(&self, pool: &p2ppool_model::pool::Pool) {
         crate::local_node::remove(&self.0.context, pool).await;
+    }
+
+    pub(crate) fn context(&self) -> &Arc<Context> {
+        &self.0.context
+    }
+
+    /// This manager in the database.
+    pub(crate) fn owner(&self) -> &str {
+        &self.0.owner
+    }
+
+    /// How long a claim is good without a heartbeat.
+    pub(crate) fn lease(&self) -> Duration {
+        self.0.pace.lease
+    }
+
+    /// Cancelled when nothing more is begun.
+    pub(crate) fn closing(&self) -> &CancellationToken {
+        &self.0.closing
     }
 
     /// Ids of the tasks that run in this manager.

@@ -1,5 +1,7 @@
 //! Asking for tasks, and asking tasks to end.
 
+use p2ppool_model::fault::Fault;
+use p2ppool_model::host::Host;
 use p2ppool_model::pool::{Pool, PoolState};
 use p2ppool_model::task::{EndRequest, Task};
 use p2ppool_model::{Action, Outcome, TaskId};
@@ -48,7 +50,7 @@ impl Engine {
     pub(super) async fn prepare(&self, ask: Ask) -> Result<NewTask, AskError> {
         let params = params::checked(ask.action, &ask.params).map_err(AskError::Params)?;
         allowed(&ask.pool, ask.action)?;
-        let mut hosts = self.hosts_of(&ask.pool, ask.action).await?;
+        let mut hosts = self.hosts_of(&ask.pool, ask.action, &params).await?;
         if let Some(sample) = params::of::<UsageParams>(&params).sample.filter(|_| ask.action == Action::GatherUsage) {
             hosts = spread(hosts, sample as usize);
         }
@@ -135,11 +137,22 @@ impl Engine {
     }
 
     /// The hosts that a task of this action works on.
-    async fn hosts_of(&self, pool: &Pool, action: Action) -> Result<Vec<NewTaskHost>, StoreError> {
+    async fn hosts_of(
+        &self,
+        pool: &Pool,
+        action: Action,
+        params: &serde_json::Value,
+    ) -> Result<Vec<NewTaskHost>, StoreError> {
         if action == Action::Crawl {
             return Ok(Vec::new());
         }
         let hosts = self.0.context.store.pool_hosts(pool.id).await?;
+        if let Action::Fault = action {
+            let fault: Option<Fault> = serde_json::from_value(params.clone()).ok();
+            let chosen = fault.map(|fault| fault.choose(&hosts)).unwrap_or_default();
+            let host = |host: &Host| NewTaskHost { host: host.id, address: host.spec.display(), attempt: 1 };
+            return Ok(chosen.into_iter().map(host).collect());
+        }
         let wanted = |leaving: bool| match action {
             // takes off what left the list, too
             Action::Install | Action::Upgrade | Action::Check | Action::Stop => true,
@@ -175,7 +188,7 @@ fn allowed(pool: &Pool, action: Action) -> Result<(), AskError> {
         (PoolState::Created, Action::GatherUsage) => Ok(()),
         (PoolState::Created, _) => refuse("is not installed yet; install it first"),
         (PoolState::Uninstalling, _) => refuse("is being uninstalled; install it again, or wait until it is gone"),
-        (PoolState::Suspended, Action::Crawl) => refuse("is suspended; resume it first"),
+        (PoolState::Suspended, Action::Crawl | Action::Fault) => refuse("is suspended; resume it first"),
         _ => Ok(()),
     }
 }

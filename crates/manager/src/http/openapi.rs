@@ -19,6 +19,7 @@ use crate::http::cookies::SESSION;
 use crate::http::handlers::{
     accounts, actions, audit, bundles, connect, events, exports, files, grants, hosts, keys, meta, nodes, oidc,
     permissions, pools, rollouts, runtimes, schedules, second_factor, sessions, shares, snapshots, tasks, users, views,
+    workflows,
 };
 use crate::http::handlers::{churn, deployed, history, topology};
 use crate::http::handlers::{geo, resources};
@@ -96,6 +97,15 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(tasks::output))
         .routes(routes!(tasks::cancel))
         .routes(routes!(tasks::retry))
+        .routes(routes!(workflows::list, workflows::create))
+        .routes(routes!(workflows::check))
+        .routes(routes!(workflows::show, workflows::put, workflows::delete))
+        .routes(routes!(workflows::start))
+        .routes(routes!(workflows::runs))
+        .routes(routes!(workflows::run))
+        .routes(routes!(workflows::cancel))
+        .routes(routes!(workflows::approve))
+        .routes(routes!(actions::fault))
         .routes(routes!(rollouts::show))
         .routes(routes!(rollouts::decide))
         .routes(routes!(actions::install))

@@ -26,6 +26,7 @@ pub mod tasks;
 pub mod topology;
 pub mod users;
 pub mod views;
+pub mod workflows;
 
 pub use error::{Error, FieldError};
 

@@ -59,6 +59,11 @@ impl HostSession {
         self.ask(Call::new(Step::Stop, "stop")).await
     }
 
+    /// Kills supervisor and node without a word, as an accident would; it stays installed and down.
+    pub async fn kill(&mut self) -> Result<Stopped, HostError> {
+        self.ask(Call::new(Step::Stop, "stop").word("hard", 1)).await
+    }
+
     /// Ends the node and deletes everything that was installed.
     pub async fn remove(&mut self) -> Result<Removed, HostError> {
         self.ask(Call::new(Step::Remove, "remove")).await

@@ -7,9 +7,10 @@ use p2ppool_model::pool::{Pool, PoolState};
 use p2ppool_model::schedule::{Overlap, RunOutcome, Schedule, Starts};
 use p2ppool_model::task::Task;
 use p2ppool_model::{Action, TaskId};
-use p2ppool_store::{DueRun, RunEnd, StoreError};
+use p2ppool_store::{DueRun, Page, RunEnd, RunFilter, StoreError};
 
 use crate::engine::{Ask, AskError, Engine, Inner};
+use crate::workflow::{self, StartError, Times};
 
 /// Whose wish it is.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +32,7 @@ pub(super) async fn start(inner: &Arc<Inner>, run: &DueRun, by: By<'_>) -> Resul
     let name = pool.name.clone();
     let end = match &run.schedule.plan.starts {
         Starts::Action { action, params } => action_started(inner, run, pool, *action, params, by).await?,
-        Starts::Workflow { workflow } => not_started(RunOutcome::Refused, format!("there is no workflow `{workflow}`")),
+        Starts::Workflow { workflow } => workflow_started(inner, run, &pool, workflow, by).await?,
     };
     end_run(inner, run, &end, name.as_str()).await?;
     Ok(end)
@@ -84,6 +85,39 @@ async fn action_started(
         Ok(task) => Ok(started(task.id)),
         Err(AskError::Store(error)) => Err(error),
         Err(AskError::Refused(why) | AskError::Params(why)) => Ok(not_started(RunOutcome::Refused, why)),
+    }
+}
+
+async fn workflow_started(
+    inner: &Arc<Inner>,
+    run: &DueRun,
+    pool: &Pool,
+    name: &str,
+    by: By<'_>,
+) -> Result<RunEnd, StoreError> {
+    let store = &inner.context.store;
+    if run.schedule.plan.overlap == Overlap::Skip {
+        let open = RunFilter {
+            pools: Some(vec![pool.id]),
+            workflow: Some(name.to_owned()),
+            state: Some(p2ppool_model::workflow::run::RunState::Running),
+        };
+        if let Some(other) = store.workflow_runs(&open, Page::first(1)).await?.items.first() {
+            return Ok(not_started(RunOutcome::Skipped, format!("run {} of `{name}` has not ended yet", other.id)));
+        }
+    }
+    // with its time, so that a manager that does this again finds the run
+    let (started_by, times) = match by {
+        By::Schedule => (format!("{} of {}", asker(&run.schedule), run.noted_at), Times::Once),
+        By::Person(person) => (person.to_owned(), Times::Any),
+    };
+    match workflow::start(&inner.context, name, pool, &started_by, times).await {
+        Ok(begun) => {
+            let (outcome, message) = (RunOutcome::Started, String::new());
+            Ok(RunEnd { outcome, task: None, workflow_run: Some(begun.id), message })
+        }
+        Err(StartError::Store(error)) if error.is_busy() => Err(error),
+        Err(error) => Ok(not_started(RunOutcome::Refused, error.to_string())),
     }
 }
 

@@ -3,6 +3,7 @@
 use axum::extract::Path;
 use axum::http::StatusCode;
 use p2ppool_model::Action;
+use p2ppool_model::fault::Fault;
 use p2ppool_model::task::Task;
 use serde::Serialize;
 
@@ -79,6 +80,14 @@ action!(
     /// pool takes before its install.
     gather_usage, "/pools/{pool}/gather_usage", GatherUsage, UsageParams
 );
+
+/// Stops or kills chosen nodes on purpose, or starts again what is down. The seed of a random choice is recorded.
+#[utoipa::path(post, path = "/pools/{pool}/fault", tag = "actions", params(("pool" = String, Path)),
+    request_body = Fault, responses((status = 202, body = Task), (status = 404, body = ErrorAnswer),
+        (status = 409, body = ErrorAnswer), (status = 422, body = ErrorAnswer)))]
+pub(crate) async fn fault(app: State, caller: Caller, Path(pool): Path<String>, Json(fault): Json<Fault>) -> Queued {
+    queue(app, caller, &pool, Action::Fault, fault).await
+}
 
 /// Like install, with new settings, hosts or bundle; leaves alone what is right already.
 #[utoipa::path(post, path = "/pools/{pool}/upgrade", tag = "actions", params(("pool" = String, Path)),

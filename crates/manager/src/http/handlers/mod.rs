@@ -32,3 +32,4 @@ pub(crate) mod tasks;
 pub(crate) mod topology;
 pub(crate) mod users;
 pub(crate) mod views;
+pub(crate) mod workflows;

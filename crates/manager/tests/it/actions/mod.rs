@@ -8,4 +8,5 @@ mod line;
 mod many;
 mod resume;
 mod rolling;
+mod workflow;
 mod world;

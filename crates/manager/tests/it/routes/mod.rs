@@ -29,3 +29,4 @@ mod sessions;
 mod shares;
 mod tasks;
 mod views;
+mod workflows;
