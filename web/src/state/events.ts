@@ -21,6 +21,7 @@ function keyOf(event: Event): string {
   if (event.type === 'task') return `task ${event.task.id}`;
   if (event.type === 'task_hosts') return `task_hosts ${event.task}`;
   if (event.type === 'rollout') return `rollout ${event.rollout.task}`;
+  if (event.type === 'workflow_run') return `workflow_run ${event.run}`;
   return `${event.type} ${event.pool ?? ''}`;
 }
 
@@ -52,6 +53,7 @@ export const KNOWN_EVENTS: readonly Event['type'][] = [
   'task',
   'task_hosts',
   'rollout',
+  'workflow_run',
   'crawl',
   'pool',
   'reread',

@@ -216,11 +216,7 @@ async fn visible(app: &App, viewer: &Viewer, id: i64) -> Result<WorkflowRun, Err
         },
         None => None,
     };
-    match seen {
-        Some(run) => Ok(run),
-        None if anonymous => Err(Error::Unauthenticated("seeing this run")),
-        None => Err(Error::not_found("workflow run", id)),
-    }
+    seen.ok_or_else(|| Error::not_found("workflow run", id))
 }
 
 async fn changeable(app: &App, viewer: &Viewer, id: i64) -> Result<(), Error> {
