@@ -154,7 +154,7 @@ impl Progress {
     /// How the step under way ends because its time has come, if it has.
     pub fn due(&self, workflow: &Workflow, now: Time) -> Option<(StepOutcome, &'static str)> {
         let (step, run) = self.current(workflow)?;
-        if !run.until.is_some_and(|until| now >= until) {
+        if run.until.is_none_or(|until| now < until) {
             return None;
         }
         match step.kind {
