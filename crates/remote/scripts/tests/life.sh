@@ -169,11 +169,33 @@ test_the_packages_signal_ends_the_node() {
     install "$name"
     ok start
     ok stop
-    got=$name
-    # a shell that was started in the background can't catch INT unless env undid that; then TERM follows
-    [ "$name" != INT ] || env --default-signal=INT true 2>/dev/null || got=TERM
-    must_come 5 grep -q "got $got" "$ROOT/logs/node.log"
+    nothing_left
+    # a shell that was started in the background can't catch INT unless env undid that; then it is killed in the end
+    if [ "$name" != INT ] || env --default-signal=INT true 2>/dev/null; then
+      grep -q "got $name" "$ROOT/logs/node.log" || stop_test "no goodbye after $name"
+    fi
+    ! grep -q "got TERM" "$ROOT/logs/node.log" || stop_test "TERM instead of $name"
   done
+  ok remove
+}
+
+test_a_hard_stop_kills_without_a_word() {
+  node_with "trap 'echo got TERM; exit 0' TERM; : >up; while :; do sleep 0.1; done" one
+  install one
+  ok start
+  must_come 5 test -e "$ROOT/shared/up"
+  field pid
+  ok stop hard=1
+  has '"changed":true'
+  ended "$VALUE" || stop_test "the node lives"
+  nothing_left
+  ! grep -q "got TERM" "$ROOT/logs/node.log" || stop_test "it could say goodbye"
+  rm "$ROOT/shared/up"
+  ok start
+  must_come 5 test -e "$ROOT/shared/up"
+  ok stop
+  nothing_left
+  grep -q "got TERM" "$ROOT/logs/node.log" || stop_test "no goodbye after a start that followed"
   ok remove
 }
 
