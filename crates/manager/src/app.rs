@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::accounts::throttle::Throttle;
 use crate::accounts::{Passwords, Secret};
 use crate::actions::Context;
+use crate::alerts::{AlertPace, Alerts};
 use crate::bundles::{Bundles, NodeSource};
 use crate::config::Config;
 use crate::engine::{Engine, Pace};
@@ -46,6 +47,8 @@ pub struct App {
     pub geo: Geo,
     /// What hosts may need beside it.
     pub runtimes: Runtimes,
+    /// Tells people what is wrong.
+    pub alerts: Alerts,
     /// Runs tasks.
     pub engine: Engine,
     /// Hashes passwords.
@@ -97,6 +100,7 @@ impl App {
         let context = Context::new(store.clone(), events.clone(), folders.clone(), secrets.clone(), bundles.clone());
         let geo = context.geo.clone();
         let runtimes = context.runtimes.clone();
+        let alerts = Alerts::start(store.clone(), secrets.clone(), events.clone(), AlertPace::default());
         let engine = Engine::start(context, Pace::default()).await?;
         let app = Arc::new(Self {
             store,
@@ -106,6 +110,7 @@ impl App {
             bundles,
             geo,
             runtimes,
+            alerts,
             engine,
             passwords: Passwords::default(),
             throttle: Throttle::default(),
@@ -133,6 +138,7 @@ impl App {
         if let Some(watched) = watched {
             watched.await?;
         }
+        self.alerts.shutdown().await;
         self.engine.shutdown().await;
         self.store.close().await;
         Ok(())

@@ -151,6 +151,7 @@ pub fn coalesce(events: &[Arc<Event>]) -> Vec<Event> {
         Rollout(TaskId),
         Run(i64),
         Pool(Option<String>),
+        Alerts(Option<String>),
         Single(u64),
     }
     let mut newest: BTreeMap<Key, Event> = BTreeMap::new();
@@ -166,6 +167,7 @@ pub fn coalesce(events: &[Arc<Event>]) -> Vec<Event> {
             Change::Rollout { rollout } => Key::Rollout(rollout.task),
             Change::WorkflowRun { run, .. } => Key::Run(*run),
             Change::Pool => Key::Pool(event.pool.clone()),
+            Change::Alerts => Key::Alerts(event.pool.clone()),
             Change::Crawl { .. } | Change::Reread => Key::Single(event.id),
         };
         newest.insert(key, Event::clone(event));

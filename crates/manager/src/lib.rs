@@ -4,6 +4,7 @@
 
 pub mod accounts;
 pub mod actions;
+pub mod alerts;
 pub mod app;
 pub mod backup;
 pub mod bundles;

@@ -59,6 +59,8 @@ pub enum Change {
     },
     /// A pool was created, edited, changed state or was deleted.
     Pool,
+    /// Alerts of a pool began, changed or are over.
+    Alerts,
     /// The viewer fell behind and should read everything again.
     Reread,
 }

@@ -54,3 +54,15 @@ id!(
     /// What starts tasks by itself.
     ScheduleId
 );
+id!(
+    /// A rule that watches one pool.
+    AlertRuleId
+);
+id!(
+    /// Where messages of alerts go.
+    AlertTargetId
+);
+id!(
+    /// Something that is wrong for a while: one alert from its beginning to its recovery.
+    AlertId
+);

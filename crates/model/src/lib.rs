@@ -4,6 +4,7 @@
 //! values belongs here; what acts on the answer lives in the crates above.
 
 pub mod action;
+pub mod alert;
 pub mod amount;
 pub mod audit;
 pub mod brunet;
@@ -39,7 +40,9 @@ pub mod workflow;
 
 pub use action::Action;
 pub use bundle::Digest;
-pub use ids::{CrawlId, HostId, PoolId, ScheduleId, TaskId, TokenId, UserId};
+pub use ids::{
+    AlertId, AlertRuleId, AlertTargetId, CrawlId, HostId, PoolId, ScheduleId, TaskId, TokenId, UserId,
+};
 pub use outcome::{Cause, Outcome, Step};
 pub use pool::PoolName;
 pub use time::Time;

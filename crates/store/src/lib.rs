@@ -3,6 +3,8 @@
 //! One file per noun, each an `impl Store` block; `db` holds everything in which the two databases differ.
 //! Every change is one transaction. Lists are bounded by the caller's [`Page`].
 
+mod alert_messages;
+mod alerts;
 mod audit;
 pub mod backup;
 mod blocks;
@@ -48,6 +50,8 @@ mod users;
 mod views;
 mod workflows;
 
+pub use alert_messages::{DueMessage, OutboxState, Sent};
+pub use alerts::{AlertFilter, AlertTarget};
 pub use audit::{AuditEntry, AuditFilter, AuditLine};
 pub use detail::TableReader;
 pub use error::{Result, StoreError};

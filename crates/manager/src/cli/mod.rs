@@ -2,6 +2,7 @@
 //! with the same nouns and verbs.
 
 mod action;
+mod alert;
 mod args;
 mod audit;
 mod backup;
@@ -105,6 +106,7 @@ async fn client_command(command: Command, client: Client, output: Output) -> Res
         Command::Logout => login::logout(&client)?,
         Command::Token(command) => login::run_token(command, &client, output).await?,
         Command::Nodes(nodes) => node::nodes(nodes, &client, output).await?,
+        Command::Alert(command) => alert::run(command, &client, output).await?,
         Command::Top { pool, by, limit } => node::top(&pool, by, limit, &client, output).await?,
         Command::Stats(stats) => node::stats(stats, &client, output).await?,
         Command::Openapi => output.value(&client.get_value("openapi.json").await?)?,

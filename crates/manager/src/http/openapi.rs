@@ -22,7 +22,7 @@ use crate::http::handlers::{
     workflows,
 };
 use crate::http::handlers::{churn, deployed, history, topology};
-use crate::http::handlers::{geo, resources};
+use crate::http::handlers::{alerts, geo, resources};
 
 /// Where the API lives.
 pub const PREFIX: &str = "/api/v1";
@@ -121,6 +121,14 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(connect::show))
         .routes(routes!(geo::show, geo::set))
         .routes(routes!(geo::lookup))
+        .routes(routes!(alerts::list))
+        .routes(routes!(alerts::acknowledge))
+        .routes(routes!(alerts::rules, alerts::create_rule))
+        .routes(routes!(alerts::rule, alerts::change_rule, alerts::delete_rule))
+        .routes(routes!(alerts::targets, alerts::create_target))
+        .routes(routes!(alerts::target, alerts::change_target, alerts::delete_target))
+        .routes(routes!(alerts::test_target))
+        .routes(routes!(alerts::settings, alerts::set_settings))
         .routes(routes!(resources::show))
         .routes(routes!(resources::top))
         .routes(routes!(nodes::list))

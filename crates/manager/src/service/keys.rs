@@ -79,8 +79,22 @@ pub async fn note_shown(
     store.set_setting(&shown_name(&address, port), key, key.since).await
 }
 
+/// Places (address and port) of hosts that showed another key than their pinned one, and nobody accepted it yet.
+pub async fn all_shown(
+    store: &p2ppool_store::Store,
+) -> p2ppool_store::Result<std::collections::HashSet<(String, u16)>> {
+    let place = |name: &str| {
+        let (address, port) = name.strip_prefix(SHOWN)?.rsplit_once('/')?;
+        Some((address.to_owned(), port.parse().ok()?))
+    };
+    Ok(store.settings().await?.iter().filter_map(|(name, _)| place(name)).collect())
+}
+
+/// Where [`note_shown`] keeps what it is told.
+const SHOWN: &str = "shown_host_key/";
+
 fn shown_name(address: &str, port: u16) -> String {
-    format!("shown_host_key/{address}/{port}")
+    format!("{SHOWN}{address}/{port}")
 }
 
 /// Accepts the key that the host showed, when it has this fingerprint.

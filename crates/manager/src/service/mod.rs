@@ -1,6 +1,7 @@
 //! One function per thing that a person does: check, one transaction, wake the engine, publish.
 
 pub mod accounts;
+pub mod alerts;
 pub mod bundles;
 pub mod churn;
 pub mod connect;

@@ -1,5 +1,6 @@
 //! Each story runs on SQLite and on a real PostgreSQL.
 
+mod alerts;
 mod builders;
 mod history;
 mod hosts;

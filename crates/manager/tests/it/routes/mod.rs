@@ -1,6 +1,7 @@
 //! One file per noun.
 
 mod accounts;
+mod alerts;
 mod audit;
 mod backup;
 mod bundles;
