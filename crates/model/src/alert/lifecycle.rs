@@ -134,24 +134,27 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_happens_every_subject_is_opened_and_recovered_in_turn(looks in prop::collection::vec(prop::collection::btree_set(0u8..4, 0..4), 1..40)) {
-            let mut alerts: Vec<Alert> = Vec::new();
+            let (mut alerts, mut made) = (Vec::<Alert>::new(), 0);
             for (now, wrong) in (0i64..).zip(&looks) {
                 let now = Time(now * 60);
                 let findings = wrong.iter().map(|n| Finding { since: now, ..found(&n.to_string(), 0) }).collect();
                 for decision in decide(&alerts, findings, HOLD, now) {
-                    let mut at = |id: AlertId| -> &mut Alert { alerts.iter_mut().find(|a| a.id == id).unwrap() };
+                    let place = |id: AlertId| alerts.iter().position(|a| a.id == id).unwrap();
                     match decision {
                         Decision::Wait(f) | Decision::Open(f) => {
                             let state = if now.since(f.since) >= HOLD { AlertState::Open } else { AlertState::Pending };
-                            alerts.push(alert(alerts.len() as i64, &f.subject, state, f.since.0));
+                            made += 1;
+                            alerts.push(alert(made, &f.subject, state, f.since.0));
                         }
                         Decision::Tell(id, _) => {
-                            prop_assert_eq!(at(id).state, AlertState::Pending);
-                            at(id).state = AlertState::Open;
+                            let place = place(id);
+                            prop_assert_eq!(alerts[place].state, AlertState::Pending);
+                            alerts[place].state = AlertState::Open;
                         }
                         Decision::Recover(id) => {
-                            prop_assert_eq!(at(id).state, AlertState::Open);
-                            at(id).state = AlertState::Recovered;
+                            let place = place(id);
+                            prop_assert_eq!(alerts[place].state, AlertState::Open);
+                            alerts[place].state = AlertState::Recovered;
                         }
                         Decision::Forget(id) => alerts.retain(|a| a.id != id),
                         Decision::Reword(..) => {}

@@ -81,6 +81,20 @@ async fn webhook(app: &TestApp, url: &str) -> Value {
     app.post("alert-targets", target).await.expect(201).json()
 }
 
+/// Looks at a target until it is so: what arrived is noted a moment later.
+async fn until(app: &TestApp, id: AlertTargetId, is: impl Fn(&Value) -> bool) -> Value {
+    let looking = async {
+        loop {
+            let state = app.get(&format!("alert-targets/{id}")).await.expect(200).json();
+            if is(&state) {
+                return state;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(SOON, looking).await.expect("the target is so in time")
+}
+
 #[tokio::test]
 async fn an_alert_is_told_once_and_so_is_its_end() {
     let app = TestApp::start().await;
@@ -151,12 +165,12 @@ async fn a_message_survives_refusals_and_managers_and_comes_once() {
     }
     numbers.dedup();
     assert_eq!(numbers.len(), 1, "every attempt carries the message's number");
+    let state = until(&app, id, |state| state["waiting"] == 0).await;
+    assert_eq!((&state["lost"], &state["error"]), (&json!(0), &json!(null)));
     for manager in &managers {
         manager.shutdown().await;
     }
     assert!(receiver.posts.try_recv().is_err(), "delivered once, by one of them");
-    let state = app.get(&format!("alert-targets/{id}")).await.json();
-    assert_eq!((&state["waiting"], &state["lost"], &state["error"]), (&json!(0), &json!(0), &json!(null)));
     assert!(state["delivered"].is_string());
 }
 
@@ -172,17 +186,7 @@ async fn what_can_not_be_delivered_for_too_long_is_given_up_and_shown() {
     let pace = AlertPace { give_up: Duration::ZERO, ..AlertPace::default() };
     let alerts = Alerts::start(app.app.store.clone(), app.app.secrets.clone(), app.app.events.clone(), pace);
     receiver.next().await;
-    // shutting down lets the answer be noted or the message be sent again: look until it is one of them
-    let noted = async {
-        loop {
-            let state = app.get(&format!("alert-targets/{id}")).await.json();
-            if state["lost"] == 1 {
-                return state;
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    let state = tokio::time::timeout(SOON, noted).await.unwrap();
+    let state = until(&app, id, |state| state["lost"] == 1).await;
     assert!(state["error"].as_str().unwrap().contains("503"), "{state}");
     alerts.shutdown().await;
 }
