@@ -98,6 +98,7 @@ impl App {
         let source = NodeSource::of_this_process(config.node_binary.clone());
         let bundles = Bundles::new(folders.clone(), store.clone(), source);
         let context = Context::new(store.clone(), events.clone(), folders.clone(), secrets.clone(), bundles.clone());
+        crate::metrics::start();
         let geo = context.geo.clone();
         let runtimes = context.runtimes.clone();
         let alerts = Alerts::start(store.clone(), secrets.clone(), events.clone(), AlertPace::default());

@@ -16,6 +16,7 @@ pub mod folders;
 pub mod geo;
 pub mod http;
 pub mod local_node;
+pub mod metrics;
 pub mod runtimes;
 pub mod secrets;
 pub mod service;

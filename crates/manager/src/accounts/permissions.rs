@@ -187,6 +187,7 @@ pub const RULES: &[Rule] = &[
     rule("GET", "/pools/{pool}/stats.json", Pool(See)),
     rule("GET", "/pools/{pool}/resources", Pool(See)),
     rule("GET", "/pools/{pool}/resources/top", Pool(See)),
+    rule("GET", "/pools/{pool}/prometheus-sd", Pool(Inspect)),
     // alerts
     rule("GET", "/alerts", Account),
     rule("POST", "/alerts/{id}/acknowledge", Needs::Thing(Manage)),

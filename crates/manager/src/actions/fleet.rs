@@ -110,6 +110,7 @@ impl Visit {
             Outcome::Refused => {}
             _ => self.known.reachable = Some(true),
         }
+        crate::metrics::host_ended(self.run.task.action, outcome);
         self.known.at = Some(Time::now());
         let learnt = if self.forget { Learnt::All } else { Learnt::Some };
         self.run.recorder.known(self.host.id, self.known, learnt).await;
@@ -211,7 +212,9 @@ async fn visit(
     if visit.step(Step::Connect).await.is_err() {
         return visit.end(Err(Halt::Told), None).await;
     }
+    let begun = Instant::now();
     let opened = open(&visit.run.context, &visit.host, &target, transport).await;
+    crate::metrics::connected(begun, opened.is_ok());
     let mut session = match opened {
         Ok(session) => session,
         Err(error) => {

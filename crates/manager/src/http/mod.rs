@@ -53,6 +53,7 @@ pub fn router(app: Arc<App>) -> Router {
                 .route_layer(middleware::from_fn_with_state(Arc::clone(&app), audit::record)),
         )
         .merge(openapi::route(&document))
+        .route("/metrics", axum::routing::get(handlers::metrics::metrics))
         .fallback(page)
         .with_state(app)
         .layer(DefaultBodyLimit::max(body::JSON_MAX))

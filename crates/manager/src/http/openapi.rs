@@ -22,7 +22,7 @@ use crate::http::handlers::{
     workflows,
 };
 use crate::http::handlers::{churn, deployed, history, topology};
-use crate::http::handlers::{alerts, geo, resources};
+use crate::http::handlers::{alerts, geo, metrics, resources};
 
 /// Where the API lives.
 pub const PREFIX: &str = "/api/v1";
@@ -129,6 +129,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(alerts::target, alerts::change_target, alerts::delete_target))
         .routes(routes!(alerts::test_target))
         .routes(routes!(alerts::settings, alerts::set_settings))
+        .routes(routes!(metrics::discovery))
         .routes(routes!(resources::show))
         .routes(routes!(resources::top))
         .routes(routes!(nodes::list))

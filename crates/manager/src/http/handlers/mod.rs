@@ -17,6 +17,7 @@ pub(crate) mod history;
 pub(crate) mod hosts;
 pub(crate) mod keys;
 pub(crate) mod meta;
+pub(crate) mod metrics;
 pub(crate) mod nodes;
 pub(crate) mod oidc;
 pub(crate) mod permissions;
