@@ -40,9 +40,7 @@ pub mod workflow;
 
 pub use action::Action;
 pub use bundle::Digest;
-pub use ids::{
-    AlertId, AlertRuleId, AlertTargetId, CrawlId, HostId, PoolId, ScheduleId, TaskId, TokenId, UserId,
-};
+pub use ids::{AlertId, AlertRuleId, AlertTargetId, CrawlId, HostId, PoolId, ScheduleId, TaskId, TokenId, UserId};
 pub use outcome::{Cause, Outcome, Step};
 pub use pool::PoolName;
 pub use time::Time;

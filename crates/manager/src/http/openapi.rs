@@ -21,8 +21,8 @@ use crate::http::handlers::{
     permissions, pools, rollouts, runtimes, schedules, second_factor, sessions, shares, snapshots, tasks, users, views,
     workflows,
 };
-use crate::http::handlers::{churn, deployed, history, topology};
 use crate::http::handlers::{alerts, geo, metrics, resources};
+use crate::http::handlers::{churn, deployed, history, topology};
 
 /// Where the API lives.
 pub const PREFIX: &str = "/api/v1";

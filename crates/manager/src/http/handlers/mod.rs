@@ -2,8 +2,8 @@
 
 pub(crate) mod accounts;
 pub(crate) mod actions;
-pub(crate) mod audit;
 pub(crate) mod alerts;
+pub(crate) mod audit;
 pub(crate) mod bundles;
 pub(crate) mod churn;
 pub(crate) mod connect;
