@@ -56,6 +56,7 @@ export const KNOWN_EVENTS: readonly Event['type'][] = [
   'workflow_run',
   'crawl',
   'pool',
+  'alerts',
   'reread',
 ];
 

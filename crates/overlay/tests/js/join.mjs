@@ -19,14 +19,14 @@ const node = await createLibp2p({
   services: {
     identify: identify(),
     ping: ping(),
-    dht: kadDHT({ ...config.services.kadDHT, peerInfoMapper: passthroughMapper, allowQueryWithZeroPeers: true })
+    dht: kadDHT({ ...config.services.kadDHT, peerInfoMapper: passthroughMapper })
   }
 })
 // one bootstrap node is enough: the others are found through it
 const [first] = config.peerDiscovery.bootstrap.list.filter(address => address.includes('/tcp/'))
 const connection = await node.dial(multiaddr(first))
 const found = new Set()
-// its identify has to be over before the routing table knows that it speaks our protocol
+// a query waits until the routing table has a peer: one whose identify told that it speaks our protocol
 for (const deadline = Date.now() + 60_000; found.size < Number(process.argv[3]) && Date.now() < deadline;) {
   for await (const event of node.services.dht.getClosestPeers(node.peerId.toMultihash().bytes)) {
     if (event.name === 'FINAL_PEER') found.add(event.peer.id.toString())

@@ -1,9 +1,9 @@
 //! For Prometheus: the manager's own numbers, and where its nodes are.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
-use axum::extract::{ConnectInfo, Path};
+use axum::extract::Path;
 use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse;
 use p2ppool_model::host::Host;
@@ -31,10 +31,9 @@ pub(crate) struct TargetGroup {
 pub(crate) async fn metrics(
     app: State,
     caller: Caller,
-    ConnectInfo(from): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, Error> {
-    if caller.viewer == Viewer::Anonymous && !is_local(from.ip(), &headers) {
+    if caller.viewer == Viewer::Anonymous && !is_local(caller.address, &headers) {
         return Err(Error::Unauthenticated("reading the metrics from another machine"));
     }
     let text = crate::metrics::render(&app).await?;
