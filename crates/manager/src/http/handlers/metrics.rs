@@ -28,11 +28,7 @@ pub(crate) struct TargetGroup {
 
 /// `GET /metrics`: for programs on this machine, and for holders of an API token from elsewhere. Not for what a proxy
 /// passes on without one: that comes from this machine only in appearance.
-pub(crate) async fn metrics(
-    app: State,
-    caller: Caller,
-    headers: HeaderMap,
-) -> Result<impl IntoResponse, Error> {
+pub(crate) async fn metrics(app: State, caller: Caller, headers: HeaderMap) -> Result<impl IntoResponse, Error> {
     if caller.viewer == Viewer::Anonymous && !is_local(caller.address, &headers) {
         return Err(Error::Unauthenticated("reading the metrics from another machine"));
     }
