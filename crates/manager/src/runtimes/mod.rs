@@ -34,7 +34,6 @@ pub struct Runtime {
     /// What is being done, or what went wrong; empty when it is ready.
     pub message: String,
     /// The one that hosts get, when there is one.
-    #[serde(flatten)]
     pub made: Option<MadeRuntime>,
 }
 

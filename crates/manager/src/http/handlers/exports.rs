@@ -225,14 +225,14 @@ macro_rules! export {
         $csv:ident = $csv_path:literal, $json:ident = $json_path:literal, tag = $tag:literal,
         $make:ident($($name:ident: $query:ty),*), path($($path:tt)*)
     ) => {
-        export!(@ $(#[$doc])* $csv, $csv_path, "csv", "text/csv", $tag, $make($($name: $query),*), $($path)*);
-        export!(@ $(#[$doc])* $json, $json_path, "json", "application/json", $tag, $make($($name: $query),*), $($path)*);
+        export!(@ $(#[$doc])* $csv, $csv_path, "csv", "text/csv", String, $tag, $make($($name: $query),*), $($path)*);
+        export!(@ $(#[$doc])* $json, $json_path, "json", "application/json", Vec<serde_json::Value>, $tag, $make($($name: $query),*), $($path)*);
     };
-    (@ $(#[$doc:meta])* $handler:ident, $path:literal, $extension:literal, $media:literal, $tag:literal,
+    (@ $(#[$doc:meta])* $handler:ident, $path:literal, $extension:literal, $media:literal, $body:ty, $tag:literal,
         $make:ident($($name:ident: $query:ty),*), pool) => {
         $(#[$doc])*
         #[utoipa::path(get, path = $path, tag = $tag, params(("pool" = String, Path), $($query),*),
-            responses((status = 200, body = String, content_type = $media), (status = 400, body = ErrorAnswer),
+            responses((status = 200, body = $body, content_type = $media), (status = 400, body = ErrorAnswer),
                 (status = 404, body = ErrorAnswer), (status = 422, body = ErrorAnswer)))]
         pub(crate) async fn $handler(
             app: State,
@@ -364,7 +364,7 @@ pub(crate) async fn tasks_csv(
 
 /// Tasks, newest first.
 #[utoipa::path(get, path = "/tasks.json", tag = "tasks", params(TasksQuery, ColumnsQuery),
-    responses((status = 200, body = String, content_type = "application/json"), (status = 401, body = ErrorAnswer)))]
+    responses((status = 200, body = Vec<serde_json::Value>, content_type = "application/json"), (status = 401, body = ErrorAnswer)))]
 pub(crate) async fn tasks_json(
     app: State,
     caller: Caller,
