@@ -111,7 +111,7 @@ mod tests {
             id: HostId(n as i64),
             pool: PoolId(1),
             spec: HostSpec { address: format!("h{n}"), ..HostSpec::default() },
-            known: HostKnown { running: Some(n % 10 != 0), ..HostKnown::default() },
+            known: HostKnown { running: Some(!n.is_multiple_of(10)), ..HostKnown::default() },
             leaving: n == 1,
         };
         (0..count).map(host).collect()
