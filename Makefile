@@ -136,7 +136,7 @@ $(API_VENV)/.ready: crates/manager/tests/api/requirements.txt $(STAMPS)/setup-te
 # Everything that the API's description allows, as each role: `make test-api EXAMPLES=100`.
 test-api: node $(API_VENV)/.ready
 	$(CARGO) test --locked --workspace --no-run
-	crates/manager/tests/api/run.sh '$(TARGET)/debug/p2ppool' '$(API_VENV)/bin/st' '$(or $(EXAMPLES),4)'
+	crates/manager/tests/api/run.sh '$(TARGET)/debug/p2ppool' '$(API_VENV)/bin/st' $(EXAMPLES)
 
 test-web: web
 	cd web && npm test

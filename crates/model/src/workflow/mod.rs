@@ -59,6 +59,7 @@ pub struct StepDef {
 
 /// A place in a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[schema(as = TextPlace)]
 pub struct Place {
     /// From 1.
     pub line: u64,
