@@ -2,8 +2,8 @@
 //! `cargo run --release -p p2ppool-store --features testing --example history [sqlite:/a/new/file.db]`.
 //!
 //! One day of half-hourly crawls is stored as the manager does it; the other days are copies of its rows, so
-//! that a year takes minutes instead of hours. With an address, that database is filled and left there (for
-//! `bench/history.py`); without, SQLite and PostgreSQL are measured and thrown away. Asserts nothing about time.
+//! that a year takes minutes instead of hours. With an address, that database is filled and left there;
+//! without, SQLite and PostgreSQL are measured and thrown away. Asserts nothing about time.
 
 use std::time::{Duration, Instant};
 

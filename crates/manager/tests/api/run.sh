@@ -3,16 +3,20 @@
 #   run.sh PROGRAM ST [EXAMPLES]      PROGRAM: p2ppool, ST: schemathesis
 # Every boundary that the document names is tried; with EXAMPLES, so many random requests per operation, too.
 # Fails when an answer is a 5xx, has a status or a form that the document does not name.
-# The server has a network of its own in which there is nothing but loopback: made-up hosts can't be reached.
+# The server has a network of its own in which there is nothing but loopback, so made-up hosts can't be reached, and
+# processes of its own, so that local nodes which it started end with this script.
 set -eu
 
 if [ -z "${ALONE-}" ]; then
   ALONE=1
   export ALONE
-  if unshare --net true 2>/dev/null; then
-    exec unshare --net "$0" "$@"
+  apart="--net --pid --fork --kill-child --mount-proc"
+  # shellcheck disable=SC2086 # words
+  if unshare $apart true 2>/dev/null; then
+    exec unshare $apart "$0" "$@"
   fi
-  exec unshare --user --map-root-user --net "$0" "$@"
+  # shellcheck disable=SC2086 # words
+  exec unshare --user --map-root-user $apart "$0" "$@"
 fi
 ip link set lo up
 
