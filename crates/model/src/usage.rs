@@ -108,9 +108,10 @@ impl Usage {
 }
 
 /// CPU seconds per second since the look before, when it was at the same process, else since the process started.
+/// Uptime comes in whole seconds: a process younger than one second counts as one second old.
 fn cpu_share(before: &HostKnown, now: &HostKnown) -> Option<f64> {
     let (cpu, up) = now.node_cpu_s.zip(now.node_uptime_s)?;
-    let since_start = || (up > 0).then(|| cpu / up as f64);
+    let since_start = || Some(cpu / up.max(1) as f64);
     let Some((cpu_before, up_before)) = before.node_cpu_s.zip(before.node_uptime_s) else { return since_start() };
     // the clock of a process only goes forward: less uptime, or less CPU time, is another process
     let same = up > up_before && cpu >= cpu_before;
@@ -146,7 +147,7 @@ mod tests {
         assert_eq!(share(&known(500.0, 1000), &known(1.0, 4)), Some(0.25), "restarted in between");
         assert_eq!(share(&known(5.0, 10), &known(1.0, 20)), Some(0.05), "restarted, and longer up than before");
         assert_eq!(share(&known(5.0, 10), &HostKnown::default()), None);
-        assert_eq!(share(&HostKnown::default(), &known(0.0, 0)), None);
+        assert_eq!(share(&HostKnown::default(), &known(0.5, 0)), Some(0.5), "younger than a second");
     }
 
     #[test]

@@ -147,7 +147,9 @@ async fn a_good_upgrade_goes_batch_by_batch_through_a_crash_and_touches_each_hos
 
     let world = world.crash_and_start(fake.clone()).await;
     let ended = world.ended(task.id).await;
-    assert_eq!((ended.state, count(&ended, Outcome::Ok)), (TaskState::Succeeded, 23), "{}", ended.message);
+    // a host whose last step ended with the manager is found as it should be
+    let done = count(&ended, Outcome::Ok) + count(&ended, Outcome::Unchanged);
+    assert_eq!((ended.state, done), (TaskState::Succeeded, 23), "{}", ended.message);
     let now = world.context.store.pool(pool.id).await.unwrap();
     assert_eq!(now.settings.bootstrap, ["/ip4/127.0.0.1/tcp/9"], "the pool has its new settings");
     for spec in hosts(23) {
