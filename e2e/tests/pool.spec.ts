@@ -23,7 +23,7 @@ test('the map has all twelve nodes and remembers its place', async ({ page }) =>
   await page.getByRole('application').focus();
   await page.keyboard.press('+');
   await page.keyboard.press('+');
-  await expect(page).toHaveURL(/at=/);
+  await expect(page).toHaveURL(/place=/);
   const place = page.url();
   await page.reload();
   await expect(page.locator('canvas')).toHaveAttribute('data-nodes', '12');

@@ -95,6 +95,7 @@ pub struct Window {
 
 /// A share of time, with what is not known of it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ShareBounds)]
 pub struct Share {
     /// At least, 0 to 1.
     pub least: f64,

@@ -26,6 +26,12 @@ export type SnapshotsQuery = Params<'/api/v1/pools/{pool}/snapshots'>;
 export type TasksQuery = Params<'/api/v1/tasks'>;
 export type TaskHostsQuery = Params<'/api/v1/tasks/{id}/hosts'>;
 
+/** Which crawl is looked at: by its number, or the one nearest to a time; the newest when neither is given. */
+export interface When {
+  crawl?: number;
+  at?: string;
+}
+
 const of = (pool: string) => ({ path: { pool } });
 
 export const login = (name: string, password: string) =>
@@ -142,18 +148,17 @@ export const snapshots = (pool: string, query: SnapshotsQuery, signal?: Signal) 
   answer(client.GET('/api/v1/pools/{pool}/snapshots', { params: { ...of(pool), query }, signal }));
 export const nodes = (pool: string, query: NodesQuery, signal?: Signal) =>
   answer(client.GET('/api/v1/pools/{pool}/nodes', { params: { ...of(pool), query }, signal }));
-export const node = (pool: string, address: string, crawl: number | undefined, signal?: Signal) =>
+export const node = (pool: string, address: string, when: When, signal?: Signal) =>
   answer(
     client.GET('/api/v1/pools/{pool}/nodes/{address}', {
-      params: { path: { pool, address }, query: { crawl } },
+      params: { path: { pool, address }, query: when },
       signal,
     }),
   );
-export const nodesCsv = (pool: string, query: NodesQuery) =>
-  apiUrl(`pools/${segment(pool)}/nodes.csv`, query);
-export const statsCsv = (pool: string) => apiUrl(`pools/${segment(pool)}/stats.csv`);
-export const mapPoints = (pool: string, crawl: number | undefined, signal?: Signal) =>
-  answer(client.GET('/api/v1/pools/{pool}/map', { params: { ...of(pool), query: { crawl } }, signal }));
+export const nodesFile = (pool: string, query: NodesQuery, form: 'csv' | 'json') =>
+  apiUrl(`pools/${segment(pool)}/nodes.${form}`, query);
+export const mapPoints = (pool: string, when: When, signal?: Signal) =>
+  answer(client.GET('/api/v1/pools/{pool}/map', { params: { ...of(pool), query: when }, signal }));
 
 export const files = (pool: string, signal?: Signal) =>
   answer(client.GET('/api/v1/pools/{pool}/files', { params: of(pool), signal }));

@@ -27,8 +27,13 @@ export type Decision = Schemas['Decision'];
 export type Rolling = Schemas['Rolling'];
 
 export type Bundle = Noun<'Bundle'>;
+export type Churn = Noun<'Churn'>;
 export type ClientConfig = Noun<'ClientConfig'>;
 export type Connect = Noun<'Connect'>;
+export type Deployed = Noun<'Deployed'>;
+export type DeployedList = Noun<'DeployedList'>;
+export type DeployedState = Schemas['DeployedState'];
+export type Fault = Schemas['Fault'];
 export type Host = Noun<'Host'>;
 export type HostKeys = Noun<'HostKeys'>;
 export type HostList = Noun<'HostList'>;
@@ -38,7 +43,11 @@ export type LineError = Noun<'LineError'>;
 export type MapPoints = Noun<'MapPoints'>;
 export type Me = Noun<'Me'>;
 export type Node = Noun<'Node'>;
+export type NodeClass = Schemas['NodeClass'];
+export type NodeHistory = Noun<'NodeHistory'>;
 export type NodePage = Noun<'Nodes'>;
+export type NodePresence = Noun<'NodePresence'>;
+export type NodeSession = Noun<'NodeSession'>;
 export type Person = Noun<'Person'>;
 export type PinnedKey = Noun<'PinnedKey'>;
 export type Pool = Noun<'Pool'>;
@@ -57,9 +66,12 @@ export type SchedulePatch = Partial<
 >;
 export type ScheduleRun = Noun<'ScheduleRun'>;
 export type Snapshot = Noun<'Snapshot'>;
+export type SnapshotDiff = Noun<'SnapshotDiff'>;
+export type Stats = Noun<'Stats'>;
 export type Task = Noun<'Task'>;
 export type TaskHost = Noun<'TaskHost'>;
 export type Token = Noun<'Token'>;
+export type Topology = Noun<'Topology'>;
 
 /** Hosts of a task by outcome; an outcome that no host has is left out. */
 export type Counts = Task['counts'];

@@ -41,3 +41,14 @@ function offset(minutes: number): string {
   const two = (n: number) => String(n).padStart(2, '0');
   return `UTC${sign}${two(Math.floor(abs / 60))}:${two(abs % 60)}`;
 }
+
+/** A point in time as a date and time field holds it, in whole seconds; empty when there is none. */
+export function toInput(time: number, zone: Zone): string {
+  return Number.isNaN(time) ? '' : absolute(time, zone).slice(0, 19).replace(' ', 'T');
+}
+
+/** What a date and time field holds as a point in time. */
+export function fromInput(text: string, zone: Zone): number | undefined {
+  const time = Date.parse(zone === 'utc' && text !== '' ? `${text}Z` : text);
+  return Number.isNaN(time) ? undefined : time;
+}

@@ -1,7 +1,8 @@
 import type { NodesQuery } from '../api/calls';
 import type { NodeStatus } from '../api/types';
 import { listFields, PAGE_ROWS } from '../state/listFields';
-import { id, idOf, narrowing, oneOf, text, type Values } from '../state/view';
+import { TRAVEL_FIELDS, whenOf } from '../state/travel';
+import { narrowing, oneOf, text, type Values } from '../state/view';
 import { NODE_COLUMNS, NODE_COLUMNS_DEFAULT } from './columns';
 
 export const NODE_STATUSES: NodeStatus[] = [
@@ -20,7 +21,7 @@ export const NODES_LIST = {
   sort: 'host_name',
   fields: {
     status: narrowing(oneOf(['', ...NODE_STATUSES], '')),
-    crawl: id(),
+    ...TRAVEL_FIELDS,
     node: text(),
   },
 };
@@ -31,7 +32,7 @@ export type NodesView = Values<typeof NODES_VIEW>;
 
 /** The filter and order, as the API wants them; page and CSV use the same. */
 export function filterQuery(view: NodesView): NodesQuery {
-  return { q: view.q, status: view.status, crawl: idOf(view.crawl), sort: view.sort, order: view.order };
+  return { q: view.q, status: view.status, ...whenOf(view), sort: view.sort, order: view.order };
 }
 
 /** The query of one page of the table. */

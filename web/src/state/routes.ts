@@ -20,9 +20,14 @@ const PAGES = {
 const POOL_PAGES = {
   '': 'overview',
   nodes: 'nodes',
+  'nodes/:address': 'node',
   hosts: 'hosts',
+  deployed: 'deployed',
   map: 'map',
+  ring: 'ring',
   stats: 'stats',
+  sessions: 'sessions',
+  diff: 'diff',
   tasks: 'tasks',
   schedules: 'schedules',
   files: 'files',
@@ -39,14 +44,23 @@ export const POOL_TABS: readonly PoolPage[] = [
   'overview',
   'nodes',
   'hosts',
+  'deployed',
   'map',
+  'ring',
   'stats',
+  'sessions',
   'tasks',
   'schedules',
   'files',
   'connect',
   'settings',
 ];
+
+/** Pages without a tab of their own, and the tab that they belong to. */
+const TAB_OF: Partial<Record<PoolPage, PoolPage>> = { node: 'nodes', diff: 'stats' };
+
+/** The tab under which a page of a pool is found. */
+export const tabOf = (page: PoolPage): PoolPage => TAB_OF[page] ?? page;
 
 /** What the variable parts of an address say, decoded. */
 export type Params = Readonly<Record<string, string>>;
@@ -77,6 +91,11 @@ export function routeOf(path: string): Route {
 export function poolPath(pool: string, tab: PoolPage = 'overview'): string {
   const base = `pools/${encodeURIComponent(pool)}`;
   return tab === 'overview' ? base : `${base}/${tab}`;
+}
+
+/** The path of the page of one node. */
+export function nodePath(pool: string, address: string): string {
+  return `${poolPath(pool, 'nodes')}/${encodeURIComponent(address)}`;
 }
 
 function match(pattern: string, parts: readonly string[]): Params | undefined {
