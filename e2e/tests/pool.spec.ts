@@ -58,9 +58,10 @@ test('the table filters, sorts, opens a node and keeps all of it in its address'
 test('the nodes can be had as CSV, one line each', async ({ page }) => {
   await open(page, 'pools/demo/nodes');
   await expect(page.getByRole('region', { name: 'Nodes' }).getByText('Answering')).toHaveCount(12);
+  await page.getByRole('button', { name: 'Download' }).click();
   const [download] = await Promise.all([
     page.waitForEvent('download'),
-    page.getByRole('link', { name: 'Download CSV' }).click(),
+    page.getByRole('link', { name: 'CSV', exact: true }).click(),
   ]);
   expect(download.suggestedFilename()).toMatch(/^demo-.*\.csv$/);
   const lines = readFileSync(await download.path(), 'utf8').trim().split(/\r?\n/);
