@@ -34,8 +34,8 @@ export interface When {
 
 const of = (pool: string) => ({ path: { pool } });
 
-export const login = (name: string, password: string) =>
-  answer(client.POST('/api/v1/login', { body: { name, password } }));
+export const login = (name: string, password: string, code: string | null) =>
+  answer(client.POST('/api/v1/login', { body: { name, password, code } }));
 export const logout = () => answer(client.POST('/api/v1/logout'));
 export const me = () => answer(client.GET('/api/v1/me'));
 export const version = (signal?: Signal) => answer(client.GET('/api/v1/version', { signal }));

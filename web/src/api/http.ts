@@ -74,7 +74,8 @@ export async function answer<D>(asked: Promise<Answered<D>>): Promise<Complete<D
   });
   if (response.ok) return data as Complete<D>;
   const failed = errorOf(response.status, error);
-  if (failed.status === 401 && failed.code !== 'wrong_password') onUnauthorized();
+  // A wrong password or code is no reason to log somebody out.
+  if (failed.status === 401 && failed.code === 'unauthenticated') onUnauthorized();
   throw failed;
 }
 

@@ -13,7 +13,8 @@ type Schemas = components['schemas'];
  */
 export type Complete<T> = T extends object ? { [K in keyof T]-?: Complete<T[K]> } : T;
 
-type Noun<Name extends keyof Schemas> = Complete<Schemas[Name]>;
+/** A noun of the API by the name that its description gives it. */
+export type Noun<Name extends keyof Schemas> = Complete<Schemas[Name]>;
 
 export type Action = Schemas['Action'];
 export type NodeStatus = Schemas['NodeStatus'];

@@ -16,6 +16,16 @@ const SECTIONS: Section[] = [
   { text: 'Pools', href: './', pages: ['pools', 'new_pool', 'pool'] },
   { text: 'Tasks', href: 'tasks', pages: ['tasks', 'task'], needs: 'viewer' },
   { text: 'Schedules', href: 'schedules', pages: ['schedules'], needs: 'viewer' },
+  {
+    text: 'Workflows',
+    href: 'workflows',
+    pages: ['workflows', 'workflow', 'new_workflow', 'workflow_runs', 'workflow_run'],
+    needs: 'viewer',
+  },
+  { text: 'Alerts', href: 'alerts', pages: ['alerts', 'alert_targets'], needs: 'viewer' },
+  { text: 'Users', href: 'users', pages: ['users'], needs: 'super_administrator' },
+  { text: 'Roles', href: 'roles', pages: ['roles'], needs: 'viewer' },
+  { text: 'Audit log', href: 'audit', pages: ['audit'], needs: 'administrator' },
   { text: 'Settings', href: 'settings', pages: ['settings'], needs: 'viewer' },
 ];
 

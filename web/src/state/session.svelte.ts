@@ -25,8 +25,9 @@ class Session {
     }
   }
 
-  async login(name: string, password: string): Promise<void> {
-    this.person = (await api.login(name, password)).user ?? undefined;
+  /** `code` is that of the second factor, for who has one. */
+  async login(name: string, password: string, code: string | null): Promise<void> {
+    this.person = (await api.login(name, password, code)).user ?? undefined;
     // A connection that was opened without an account tells less.
     live.close();
     live.open();
