@@ -1,6 +1,4 @@
-import AxeBuilder from '@axe-core/playwright';
-import type { Page } from '@playwright/test';
-
+import { problems } from './problems';
 import { expect, open, signIn, test, url } from './support';
 
 /** Every page, and what is on it once it has read all that it shows. */
@@ -11,7 +9,13 @@ const PAGES: [path: string, ready: string][] = [
   ['pools/demo/nodes', 'table td'],
   ['pools/demo/hosts', 'table td'],
   ['pools/demo/map', 'canvas[data-nodes="12"]'],
+  ['pools/demo/ring', 'canvas[data-nodes="12"]'],
+  ['pools/demo/ring?show=nodes', 'table td'],
+  ['pools/demo/ring?show=disagreements', 'table td, .empty'],
+  ['pools/demo/deployed', 'table td'],
   ['pools/demo/stats', '.uplot canvas'],
+  ['pools/demo/sessions', 'table td'],
+  ['pools/demo/diff', '.kinds'],
   ['pools/demo/tasks', 'table td'],
   ['pools/demo/schedules', 'table td, .empty'],
   ['pools/demo/files', 'table td, .empty'],
@@ -26,11 +30,6 @@ const PAGES: [path: string, ready: string][] = [
   ['nothing/here', 'h1'],
   ['login', 'form'],
 ];
-
-async function problems(page: Page): Promise<string[]> {
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.target.join(' ')}: ${node.failureSummary}`));
-}
 
 for (const theme of ['light', 'dark'] as const) {
   for (const [path, ready] of PAGES) {

@@ -6,6 +6,7 @@ import type {
   Action,
   Bundle,
   Decision,
+  Fault,
   GeoSettings,
   Outcome,
   PoolSettings,
@@ -96,6 +97,11 @@ export interface ActionParams {
   forget?: boolean;
   /** Of gather usage: only so many hosts. */
   sample?: number;
+  /** Of fault: what is done, and to which nodes. */
+  kind?: Fault['kind'];
+  share?: Fault['share'];
+  labels?: Fault['labels'];
+  seed?: Fault['seed'];
 }
 
 /**
@@ -128,8 +134,14 @@ export const decideRollout = (id: number, decision: Decision) =>
 
 export const cancelTask = (id: number) =>
   answer(client.POST('/api/v1/tasks/{id}/cancel', { params: { path: { id } } }));
-export const retryTask = (id: number, only: Outcome[] = []) =>
-  answer(client.POST('/api/v1/tasks/{id}/retry', { params: { path: { id } }, body: { only } }));
+/** Does hosts of an ended task again: those that are named or ended so; all that are not right when neither is given. */
+export const retryTask = (id: number, again: { only?: Outcome[]; hosts?: number[] } = {}) =>
+  answer(
+    client.POST('/api/v1/tasks/{id}/retry', {
+      params: { path: { id } },
+      body: { only: [], ...again },
+    }),
+  );
 
 export const schedules = (pool: string | undefined, signal?: Signal) =>
   answer(client.GET('/api/v1/schedules', { params: { query: { pool } }, signal }));

@@ -76,12 +76,14 @@ export function batchCount(form: RollingForm, hosts: number): number | undefined
   return Number(first > 0) + Math.ceil((hosts - first) / size);
 }
 
-function hostsIn(amount: number | string, hosts: number): number {
+/** How many hosts an amount is of so many. */
+export function hostsIn(amount: number | string, hosts: number): number {
   const count = typeof amount === 'number' ? amount : Math.ceil((parseFloat(amount) / 100) * hosts - 1e-9);
   return Math.min(hosts, count);
 }
 
-function amountOf(text: string): number | string | undefined {
+/** `5` or `10%`; nothing for what is neither. */
+export function amountOf(text: string): number | string | undefined {
   const trimmed = text.trim();
   if (/^\d{1,9}$/.test(trimmed)) return Number(trimmed) > 0 ? Number(trimmed) : undefined;
   return /^\d{1,3}(\.\d+)?%$/.test(trimmed) && parseFloat(trimmed) <= 100 ? trimmed : undefined;

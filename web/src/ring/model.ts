@@ -8,8 +8,8 @@ export const ONE_SIDED = 2;
 /** The other end was named and does not answer. */
 export const SILENT = 4;
 
-/** Links between nodes with at most so many others between them lie on the rim. */
-export const NEAR_RANKS = 3;
+/** Links to one of so many next nodes lie on the rim; on a small ring, of its eighth. */
+const NEAR_RANKS = 4;
 
 /** What is needed of a topology. */
 export type Shape = Pick<Topology, 'ids' | 'ring' | 'status' | 'neighbours' | 'consistency'>;
@@ -83,7 +83,7 @@ function flagOf(shape: Shape, row: number, other: number): number {
 function isNear(a: number, b: number, around: number): boolean {
   if (a < 0 || b < 0) return false;
   const apart = Math.abs(a - b);
-  return Math.min(apart, around - apart) <= NEAR_RANKS;
+  return Math.min(apart, around - apart) <= Math.max(1, Math.min(NEAR_RANKS, Math.floor(around / 8)));
 }
 
 /** The row whose place is nearest to an angle; nothing on an empty ring. */

@@ -12,7 +12,7 @@ const OFFERED: Record<PoolSummary['state'], { main: Action[]; more: Action[] }> 
   created: { main: ['install'], more: ['stop'] },
   running: {
     main: ['crawl', 'check'],
-    more: ['upgrade', 'gather_logs', 'gather_data', 'gather_usage', 'suspend', 'stop'],
+    more: ['upgrade', 'gather_logs', 'gather_data', 'gather_usage', 'fault', 'suspend', 'stop'],
   },
   suspended: { main: ['resume'], more: ['upgrade', 'gather_logs', 'gather_data', 'gather_usage', 'stop'] },
   uninstalling: { main: ['uninstall_check'], more: ['stop'] },
@@ -39,5 +39,5 @@ function whyNot(pool: PoolSummary, action: Action): string | undefined {
 
 /** Actions that ask before they start, because nodes stop or files go. */
 export function asksFirst(action: Action): boolean {
-  return ['install', 'upgrade', 'suspend', 'stop'].includes(action);
+  return ['install', 'upgrade', 'fault', 'suspend', 'stop'].includes(action);
 }
