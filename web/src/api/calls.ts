@@ -125,7 +125,8 @@ export const hostOutput = (id: number, host: number, signal?: Signal) =>
       parseAs: 'text',
       signal,
     }),
-  );
+    // An answer without a body is read as nothing at all.
+  ).then((text: string | undefined) => text ?? '');
 
 export const rollout = (id: number, signal?: Signal) =>
   answer(client.GET('/api/v1/tasks/{id}/rollout', { params: { path: { id } }, signal }));
