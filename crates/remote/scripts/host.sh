@@ -41,6 +41,7 @@ LOG_FILES=7
 DAY_LOOK=${P2PPOOL_DAY_LOOK:-60}
 PACKAGE_MAX=1073741824
 CONFIG_MAX=1048576
+SUM_BY_OPENSSL=2097152
 FETCH_MAX=1073741824
 # They travel as arguments of tar.
 DATA_FILES_MAX=2000
@@ -56,7 +57,7 @@ NL="
 OUT=
 NAP=
 BOOT=
-SELF=$$
+OWN=
 HARD=
 
 # ---------------------------------------------------------------- answers
@@ -127,6 +128,13 @@ fail_io() {
   fail other "$1: $2"
 }
 
+# attempt COMMAND...: when it fails, ERROR is what it said. It is run again for that: output that is captured costs a
+# process more.
+attempt() {
+  "$@" >/dev/null 2>&1 && return
+  ERROR=$("$@" 2>&1)
+}
+
 need() {
   for _tool in "$@"; do
     command -v "$_tool" >/dev/null || fail missing_tool "$_tool is not installed (PATH=$PATH)"
@@ -160,9 +168,9 @@ line_of() {
 # put FILE TEXT: replaces it by rename.
 put() {
   write "$1.new" "$2"
-  _error=$(mv -f "$1.new" "$1" 2>&1) && return
+  attempt mv -f "$1.new" "$1" && return
   rm -f "$1.new"
-  fail_io "write $1" "$_error"
+  fail_io "write $1" "$ERROR"
 }
 
 # write FILE TEXT: in place, where nobody takes an empty file amiss.
@@ -215,6 +223,7 @@ process() {
   START='' STATE='' GROUP=''
   [ -r "/proc/$1/stat" ] || return 1
   { IFS= read -r _stat <"/proc/$1/stat"; } 2>/dev/null || return 1
+  PID_SEEN=${_stat%% *}
   # the name in parentheses may hold anything; ## takes a thousand times longer
   _fields=${_stat#*) }
   case $_fields in *")"*) _fields=${_stat##*) } ;; esac
@@ -229,6 +238,13 @@ process() {
 boot() {
   line_of /proc/sys/kernel/random/boot_id
   BOOT=${LINE:-unknown}
+}
+
+# own: OWN is the record of this process, a subshell's own ($$ is that of the shell it came from).
+# Looked up once: a shell reads a file byte by byte.
+own() {
+  OWN=
+  process self && OWN="$PID_SEEN $START $BOOT"
 }
 
 # record_of PID: RECORD of a process that runs.
@@ -291,8 +307,7 @@ highest() {
 
 # try_lock FOLDER: 0 it is ours, 1 held by the living PID.
 try_lock() {
-  record_of "$SELF" || fail other "/proc/$SELF/stat can't be read; is /proc mounted?"
-  _mine=$RECORD
+  [ -n "$OWN" ] || fail other "/proc/self/stat can't be read; is /proc mounted?"
   [ -d "$1" ] || _error=$(mkdir -p "$1" 2>&1) || fail_io "create $1" "$_error"
   _empty=0
   while :; do
@@ -309,16 +324,16 @@ try_lock() {
     set -C
     if { true >"$1/$_next"; } 2>/dev/null; then
       set +C
-      true >"$1/$_next $_mine"
+      true >"$1/$_next $OWN"
       highest "$1"
       if [ "$TOP" -gt "$_next" ]; then
-        rm -f "$1/$_next" "$1/$_next $_mine"
+        rm -f "$1/$_next" "$1/$_next $OWN"
         continue
       fi
       TOP=$_before LINE=''
       for _file in "$1/$_before "*; do [ -e "$_file" ] && LINE=${_file#"$1/$_before "}; done
       if alive "$LINE"; then
-        rm -f "$1/$_next" "$1/$_next $_mine"
+        rm -f "$1/$_next" "$1/$_next $OWN"
         return 1
       fi
       [ "$((_next % 8))" -ne 0 ] || trim_lock "$1" "$_next"
@@ -353,8 +368,7 @@ take_lock() {
 free_lock() {
   [ -d "$1" ] || return 0
   highest "$1"
-  record_of "$SELF"
-  if [ -n "$RECORD" ] && [ "$LINE" = "$RECORD" ]; then true >"$1/$TOP free"; fi
+  if [ -n "$OWN" ] && [ "$LINE" = "$OWN" ]; then true >"$1/$TOP free"; fi
 }
 
 # ---------------------------------------------------------------- the install path
@@ -399,17 +413,12 @@ detach() {
   { exec 2>&1 && supervise; } | { exec >/dev/null 2>&1 4>&- && log_lines; } &
 }
 
-# self: SELF is the id of this process, a subshell's own ($$ is that of the shell it came from).
-self() {
-  read -r SELF _ </proc/self/stat
-}
-
 # Keeps one node running while run/wanted says so. A second one on the same path ends at once.
 supervise() {
   STOPPING='' CHILD=''
   exec 3>&1
   STEP=supervise
-  self
+  own
   trap on_term TERM INT HUP
   # without its logger, a line must not end it
   trap : PIPE
@@ -483,7 +492,9 @@ try_ready() {
     (
       RELEASE=$_release SHARED=$ROOT/shared LOGS=$ROOT/logs PACKAGE=$RUNNING
       export RELEASE SHARED LOGS PACKAGE NODE_PID
-      cd "$SHARED" && exec sh "$RELEASE/ready"
+      # by this very subshell: a program would cost more than what it asks
+      # shellcheck disable=SC1091 # it comes with the package
+      cd "$SHARED" && . "$RELEASE/ready"
     ) </dev/null >&2 3>&- 4>&- || return 1
   fi
   alive "$NODE" || return 1
@@ -549,12 +560,11 @@ end_orphan() {
 # become_node RELEASE: this subshell writes its own record first, so there is no node without one.
 become_node() {
   STEP=node
-  self
-  record_of "$SELF" || fail other "/proc/$SELF/stat can't be read; is /proc mounted?"
+  own || fail other "/proc/self/stat can't be read; is /proc mounted?"
   RELEASE=$1 PACKAGE=${1##*/} SHARED=$ROOT/shared LOGS=$ROOT/logs
   write "$ROOT/run/package" "$PACKAGE"
   drop "$ROOT/run/ready" "$ROOT/run/stale"
-  write "$ROOT/run/node" "$RECORD"
+  write "$ROOT/run/node" "$OWN"
   unset LC_ALL
   export RELEASE SHARED LOGS PACKAGE
   cd "$SHARED" || fail other "$SHARED is missing"
@@ -683,7 +693,7 @@ layout() {
   [ -e "$ROOT/.p2ppool" ] || set -- "$ROOT/.p2ppool" "$@"
   for _folder in "$@"; do
     [ ! -d "$_folder" ] || continue
-    _error=$(mkdir -p "$@" 2>&1) || fail_io "create folders in $ROOT" "$_error"
+    attempt mkdir -p "$@" || fail_io "create folders in $ROOT" "$ERROR"
     return
   done
 }
@@ -697,8 +707,7 @@ clean_parts() {
     _owner=${_part%.part}
     _owner=${_owner##*.}
     if [ "${1-}" = mine ]; then
-      record_of "$$"
-      [ "$RECORD" = "${_owner%-*} ${_owner#*-} $BOOT" ] || continue
+      [ "$OWN" = "${_owner%-*} ${_owner#*-} $BOOT" ] || continue
     elif alive "${_owner%-*} ${_owner#*-} $BOOT"; then
       continue
     fi
@@ -708,8 +717,7 @@ clean_parts() {
 
 # part_name: PART is a suffix for files that end with this process.
 part_name() {
-  record_of "$$"
-  _rest=${RECORD#* }
+  _rest=${OWN#* }
   PART=$$-${_rest%% *}.part
 }
 
@@ -892,9 +900,12 @@ receive_file() {
   esac
 }
 
-# sum_of FILE: SUM is its SHA-256.
+# sum_of FILE [SIZE]: SUM is its SHA-256.
 sum_of() {
-  if command -v sha256sum >/dev/null; then SUM=$(sha256sum <"$1")
+  # it uses the instructions that processors have for this, and takes long to start
+  if [ "${2:-0}" -gt "$SUM_BY_OPENSSL" ] && SUM=$(openssl dgst -sha256 -r <"$1" 2>/dev/null) &&
+    is_digest "${SUM%% *}"; then :
+  elif command -v sha256sum >/dev/null; then SUM=$(sha256sum <"$1")
   elif command -v shasum >/dev/null; then SUM=$(shasum -a 256 <"$1")
   elif command -v openssl >/dev/null; then SUM=$(openssl dgst -sha256 -r <"$1")
   else SUM=$(busybox sha256sum <"$1"); fi
@@ -951,10 +962,10 @@ step_receive() {
   _tgz=$_part/.package
   layout "$_part"
   receive_file "$_what" "$ARG_size" "$_tgz"
-  sum_of "$_tgz"
+  sum_of "$_tgz" "$ARG_size"
   [ "$SUM" = "$ARG_digest" ] || fail digest_mismatch "$_what should be $ARG_digest and what arrived is $SUM"
   # -o: files belong to this user, whoever packed them
-  _error=$(tar -xzof "$_tgz" -C "$_part" 2>&1) || fail_io "unpack $_what in $ROOT" "$_error"
+  attempt tar -xzof "$_tgz" -C "$_part" || fail_io "unpack $_what in $ROOT" "$ERROR"
   [ -f "$_part/$_proof" ] || fail other "$_what holds no file named $_proof"
   check_arch "$_part"
   # its space is free at once, and no program is needed for that
@@ -964,7 +975,7 @@ step_receive() {
     rm -rf "$_part"
     raw changed false
   else
-    _error=$(mv "$_part" "$_release" 2>&1) || fail_io "create $_release" "$_error"
+    attempt mv "$_part" "$_release" || fail_io "create $_release" "$ERROR"
     raw changed true
   fi
   answer
@@ -998,7 +1009,7 @@ step_configure() {
     raw changed false
   else
     true >"$ROOT/run/stale" || fail_io "write $ROOT/run/stale" "failed"
-    _error=$(mv -f "$_part" "$_config" 2>&1) || fail_io "write $_config" "$_error"
+    attempt mv -f "$_part" "$_config" || fail_io "write $_config" "$ERROR"
     raw changed true
   fi
   answer
@@ -1487,6 +1498,7 @@ serve() {
 main() {
   ARCH=
   boot
+  own
   _mode=${1-}
   set_root "${2-}"
   case $_mode in
