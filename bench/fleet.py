@@ -4,11 +4,13 @@ One sshd can listen on at most 16 addresses, so N hosts need N/16 servers. Every
 folder, found by the session through the server address in $SSH_CONNECTION.
 """
 
+import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -50,23 +52,27 @@ class Fleet:
         self.user = os.environ.get("USER") or "root"
         self.key = self.folder / "client_key"
         self.known_hosts = self.folder / "known_hosts"
+        self.keeper = None
         self.servers = []
         self.used = 0
 
     def __enter__(self):
         self._keys()
-        for start in range(0, len(self.addresses), ADDRESSES_PER_SERVER):
+        commands = [
             self._server(start // ADDRESSES_PER_SERVER, self.addresses[start : start + ADDRESSES_PER_SERVER])
+            for start in range(0, len(self.addresses), ADDRESSES_PER_SERVER)
+        ]
+        program = [sys.executable, str(Path(__file__).with_name("keeper.py")), json.dumps(commands)]
+        self.keeper = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.servers = json.loads(self.keeper.stdout.readline())
         for address in self.addresses:
             self._await(address)
         return self
 
     def __exit__(self, *_):
         self.end_nodes()
-        for server in self.servers:
-            server.terminate()
-        for server in self.servers:
-            server.wait(timeout=10)
+        self.keeper.stdin.close()
+        self.keeper.wait(timeout=START_DEADLINE_S)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _keys(self):
@@ -85,6 +91,7 @@ class Fleet:
         )
 
     def _server(self, number, addresses):
+        """Writes a server's settings; its command line."""
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         config = self.folder / f"sshd_config.{number}"
@@ -97,7 +104,7 @@ class Fleet:
             "Subsystem sftp internal-sftp\nLogLevel ERROR\n"
         )
         log = self.folder / f"sshd.{number}.log"
-        self.servers.append(subprocess.Popen(["/usr/sbin/sshd", "-D", "-f", str(config), "-E", str(log)]))
+        return ["/usr/sbin/sshd", "-D", "-f", str(config), "-E", str(log)]
 
     def _await(self, address):
         deadline = time.monotonic() + START_DEADLINE_S
@@ -112,7 +119,11 @@ class Fleet:
 
     def server_cpu(self):
         """CPU seconds that the servers and their ended sessions have used."""
-        return sum(cpu_seconds(server.pid) for server in self.servers)
+        return sum(cpu_seconds(server) for server in self.servers)
+
+    def left_cpu(self):
+        """CPU seconds of what outlived its session and has ended since, such as the programs that were installed."""
+        return cpu_seconds(self.keeper.pid)
 
     def fresh(self):
         """Gives every host an empty folder, ending what runs in the one before.
@@ -145,6 +156,12 @@ class Fleet:
                 except ProcessLookupError:
                     pass
             time.sleep(0.02)
+        while len(self._adopted()) > len(self.servers) and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+    def _adopted(self):
+        """Children of the keeper: the servers, and what outlived its session and has not ended."""
+        return Path(f"/proc/{self.keeper.pid}/task/{self.keeper.pid}/children").read_text().split()
 
     def _of_hosts(self):
         """Processes that name this fleet's own hosts folder, or that a host's pid file names."""
