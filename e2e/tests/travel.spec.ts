@@ -168,4 +168,12 @@ test('statistics are printed in the colours of paper and without what can be pre
   await expect(page.getByRole('slider')).toBeHidden();
   const paper = await page.evaluate(() => getComputedStyle(document.querySelector('h1')!).color);
   expect(paper).toBe('rgb(24, 33, 43)');
+  // The green of the light theme: charts are drawn anew for paper.
+  const isLight = () => {
+    const canvas = document.querySelector<HTMLCanvasElement>('.uplot canvas')!;
+    const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
+    for (let i = 0; i < data.length; i += 4) if (data[i] === 23 && data[i + 1] === 113 && data[i + 2] === 63) return true;
+    return false;
+  };
+  await expect.poll(() => page.evaluate(isLight)).toBe(true);
 });

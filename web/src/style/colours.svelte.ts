@@ -24,11 +24,15 @@ export type Colours = Record<keyof typeof TOKENS, string>;
 /** The design tokens as colours of the theme that is shown; changes with it. */
 class ThemeColours {
   #dark = matchMedia('(prefers-color-scheme: dark)');
+  /** Paper has colours of its own, and canvases are drawn anew for it. */
+  #paper = matchMedia('print');
   #changes = $state(0);
   #probe = document.createElement('span');
 
   constructor() {
-    this.#dark.addEventListener('change', () => (this.#changes += 1));
+    for (const query of [this.#dark, this.#paper]) {
+      query.addEventListener('change', () => (this.#changes += 1));
+    }
     this.#probe.hidden = true;
     document.body.append(this.#probe);
   }
