@@ -272,6 +272,9 @@ pub struct PoolSettings {
     /// Workflow that begins after each install; none: nothing.
     #[serde(default)]
     pub after_install: Option<String>,
+    /// When its tasks count as succeeded; none: when every host is right.
+    #[serde(default)]
+    pub success: Option<crate::task::SuccessPolicy>,
     /// What only Brunet pools have.
     #[serde(default)]
     pub brunet: BrunetSettings,
@@ -304,6 +307,7 @@ impl Default for PoolSettings {
             bootstrap: Vec::new(),
             private_addresses: false,
             after_install: None,
+            success: None,
             brunet: BrunetSettings::default(),
         }
     }
@@ -321,6 +325,7 @@ impl PoolSettings {
             self.check_install_path(),
             self.check_secret(),
             self.brunet.check(),
+            self.success.and_then(|policy| policy.problem()).map(|why| SettingError::new("success", why)),
         ]
         .into_iter()
         .flatten()

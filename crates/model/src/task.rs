@@ -101,6 +101,21 @@ impl Counts {
         self.0.iter().filter(|(outcome, _)| outcome.is_final()).map(|(_, n)| n).sum()
     }
 
+    /// The state that a task ends in by a pool's own measure; without one by [`Counts::end_state`].
+    pub fn end_state_by(&self, policy: Option<&SuccessPolicy>) -> TaskState {
+        let Some(policy) = policy else { return self.end_state() };
+        let reachable = self.total() - self.of(Outcome::Unreachable);
+        let right = self.of(Outcome::Ok) + self.of(Outcome::Unchanged);
+        let at_least = |percent: u8| right * 100 >= u64::from(percent) * reachable;
+        match (self.total(), right) {
+            (0, _) => TaskState::Succeeded,
+            (_, 0) => TaskState::Failed,
+            _ if at_least(policy.succeeded) => TaskState::Succeeded,
+            _ if at_least(policy.partial) => TaskState::Partial,
+            _ => TaskState::Failed,
+        }
+    }
+
     /// The state that a task ends in when it was not told to end early: succeeded when every host
     /// is right, failed when none is, else partial. A task without hosts has succeeded.
     pub fn end_state(&self) -> TaskState {
@@ -110,6 +125,29 @@ impl Counts {
             (0, _) => TaskState::Failed,
             _ => TaskState::Partial,
         }
+    }
+}
+
+/// When the tasks of a pool count as succeeded or as partial: by the share of those hosts that could be
+/// reached. A task that was right on no host has failed, whatever was said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SuccessPolicy {
+    /// Succeeded from this percentage of right hosts, 1 to 100.
+    pub succeeded: u8,
+    /// Partial from this percentage, 0 to `succeeded`; failed below.
+    #[serde(default)]
+    pub partial: u8,
+}
+
+impl SuccessPolicy {
+    /// Why it can't be used.
+    pub fn problem(&self) -> Option<String> {
+        let fine = (1..=100).contains(&self.succeeded) && self.partial <= self.succeeded;
+        (!fine).then(|| {
+            let Self { succeeded, partial } = self;
+            format!("`succeeded` {succeeded} must be 1 to 100 percent, and `partial` {partial} at most as much")
+        })
     }
 }
 
@@ -223,6 +261,26 @@ mod tests {
         assert_eq!(counts(&[(Outcome::Ok, 2), (Outcome::Unreachable, 1)]).end_state(), TaskState::Partial);
         assert_eq!(counts(&[(Outcome::Unreachable, 1)]).end_state(), TaskState::Failed);
         assert_eq!(counts(&[]).end_state(), TaskState::Succeeded);
+    }
+
+    #[test]
+    fn a_pools_own_measure_looks_at_reachable_hosts_only() {
+        let policy = SuccessPolicy { succeeded: 90, partial: 50 };
+        let state = |right, failed, unreachable| {
+            let all = [(Outcome::Ok, right), (Outcome::Failed, failed), (Outcome::Unreachable, unreachable)];
+            counts(&all).end_state_by(Some(&policy))
+        };
+        assert_eq!(state(90, 10, 100), TaskState::Succeeded);
+        assert_eq!(state(89, 11, 0), TaskState::Partial);
+        assert_eq!(state(50, 50, 0), TaskState::Partial);
+        assert_eq!(state(49, 51, 0), TaskState::Failed);
+        assert_eq!(state(0, 0, 7), TaskState::Failed, "nobody was reached");
+        assert_eq!(counts(&[]).end_state_by(Some(&policy)), TaskState::Succeeded);
+        assert_eq!(counts(&[(Outcome::Ok, 1), (Outcome::Unreachable, 1)]).end_state_by(None), TaskState::Partial);
+        assert_eq!(policy.problem(), None);
+        for (succeeded, partial) in [(50, 60), (101, 0), (0, 0)] {
+            assert!(SuccessPolicy { succeeded, partial }.problem().is_some(), "{succeeded} {partial}");
+        }
     }
 
     #[test]

@@ -1,9 +1,13 @@
 //! A point in time with millisecond precision.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
+
+/// Seconds by which this process's clock is wrong; so tests see what a manager with a wrong clock does.
+pub const CLOCK_OFFSET_ENV: &str = "P2PPOOL_CLOCK_OFFSET_S";
 
 /// Milliseconds since 1970-01-01T00:00:00Z. In JSON it is an RFC 3339 string in UTC; in the
 /// database it is the plain integer, so that both databases sort and compare it alike.
@@ -14,7 +18,7 @@ pub struct Time(pub i64);
 impl Time {
     /// The wall clock of this machine. Rules take `now` as an argument instead of calling this.
     pub fn now() -> Self {
-        Self(jiff::Timestamp::now().as_millisecond())
+        Self(jiff::Timestamp::now().as_millisecond().saturating_add(clock_offset_ms()))
     }
 
     /// This time plus a duration.
@@ -31,6 +35,15 @@ impl Time {
     pub fn since(self, earlier: Time) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0).max(0).unsigned_abs())
     }
+}
+
+/// [`CLOCK_OFFSET_ENV`], as it was at the first look.
+fn clock_offset_ms() -> i64 {
+    static OFFSET: OnceLock<i64> = OnceLock::new();
+    *OFFSET.get_or_init(|| {
+        let seconds = std::env::var(CLOCK_OFFSET_ENV).ok().and_then(|text| text.parse::<i64>().ok());
+        seconds.unwrap_or(0).saturating_mul(1000)
+    })
 }
 
 fn millis(duration: Duration) -> i64 {

@@ -14,6 +14,7 @@ use sqlx::FromRow;
 use crate::Store;
 use crate::db::{Tx, execute, on, write_one};
 use crate::error::{Result, StoreError, Tried as _, referenced};
+use crate::notify::{Topic, notify};
 use crate::text::{clean, from_json, parse, parse_opt, to_json};
 
 /// Times of a schedule that are kept: a day of half-hourly crawls.
@@ -181,6 +182,7 @@ impl Store {
             )));
         }
         let id = insert(&mut tx, pool, plan, next).await?;
+        notify(&mut tx, Topic::Schedules).await?;
         tx.commit().await?;
         self.schedule(id).await
     }
@@ -213,6 +215,7 @@ impl Store {
         if changed == 0 {
             return Err(no_schedule(id));
         }
+        notify(&mut tx, Topic::Schedules).await?;
         tx.commit().await?;
         self.schedule(id).await
     }

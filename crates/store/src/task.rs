@@ -231,6 +231,28 @@ impl Store {
         rows.into_iter().map(host_from).collect()
     }
 
+    /// Every host of a task and of the tasks that did some of its hosts again, as the last attempt left it.
+    pub async fn merged_task_hosts(&self, task: TaskId) -> Result<Vec<TaskHost>> {
+        let rows: Vec<TaskHostRow> = on!(self.db.read(), conn => {
+            sqlx::query_as(
+                "WITH RECURSIVE chain (id) AS (
+                     SELECT CAST($1 AS BIGINT) UNION ALL SELECT t.id FROM tasks t JOIN chain c ON t.retry_of = c.id
+                 )
+                 SELECT task_id, host_id, address, outcome, step, cause, message, attempt, duration_ms, at FROM (
+                     SELECT h.task_id, h.host_id, h.address, h.outcome, h.step, h.cause, h.message, h.attempt,
+                         h.duration_ms, h.at,
+                         ROW_NUMBER() OVER (PARTITION BY h.host_id ORDER BY h.attempt DESC, h.task_id DESC) AS age
+                     FROM task_hosts h JOIN chain c ON c.id = h.task_id
+                 ) AS attempts WHERE age = 1",
+            )
+            .bind(task.0)
+            .fetch_all(conn)
+            .await
+        })
+        .tried("read the attempts of a task's hosts")?;
+        rows.into_iter().map(host_from).collect()
+    }
+
     /// The end of what a host printed in a task, if anything was kept.
     pub async fn task_output(&self, task: TaskId, host: HostId) -> Result<Option<String>> {
         on!(self.db.read(), conn => {

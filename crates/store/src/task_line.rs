@@ -17,6 +17,7 @@ use sqlx::{FromRow, QueryBuilder};
 use crate::Store;
 use crate::db::{Tx, on};
 use crate::error::{Result, StoreError, Tried as _};
+use crate::notify::{Topic, notify};
 use crate::task::{TaskRow, task_columns, task_from};
 use crate::text::{clean, parse, parse_opt, to_json};
 
@@ -108,6 +109,8 @@ pub struct Starts {
     pub start: Vec<TaskId>,
     /// These wait, each for that one.
     pub wait: Vec<(TaskId, TaskId)>,
+    /// These could start, but not here and now: the reason, as a sentence.
+    pub later: Vec<(TaskId, String)>,
 }
 
 /// A task that this manager may run.
@@ -163,6 +166,7 @@ impl Store {
         for other in make_room {
             changed.extend(end_request(&mut tx, other, EndRequest::Preempt, &why, now).await?);
         }
+        notify(&mut tx, Topic::Tasks).await?;
         tx.commit().await?;
         Ok(Admitted::Queued { task: Box::new(task), changed })
     }
@@ -214,7 +218,7 @@ impl Store {
         for (task, waits_for) in starts.wait {
             let row: Option<TaskRow> = on!(tx.conn(), conn => {
                 sqlx::query_as(concat!(
-                    "UPDATE tasks SET waits_for = $1
+                    "UPDATE tasks SET waits_for = $1, message = ''
                      WHERE id = $2 AND state = 'queued' AND (waits_for IS NULL OR waits_for <> $1) RETURNING ",
                     task_columns!()
                 ))
@@ -224,6 +228,21 @@ impl Store {
                 .await
             })
             .tried("note what a task waits for")?;
+            changed.extend(row.map(task_from).transpose()?);
+        }
+        for (task, why) in starts.later {
+            let row: Option<TaskRow> = on!(tx.conn(), conn => {
+                sqlx::query_as(concat!(
+                    "UPDATE tasks SET waits_for = NULL, message = $1
+                     WHERE id = $2 AND state = 'queued' AND (waits_for IS NOT NULL OR message <> $1) RETURNING ",
+                    task_columns!()
+                ))
+                .bind(&why)
+                .bind(task.0)
+                .fetch_optional(conn)
+                .await
+            })
+            .tried("note why a task waits")?;
             changed.extend(row.map(task_from).transpose()?);
         }
         tx.commit().await?;
@@ -283,6 +302,7 @@ impl Store {
         let mut tx = self.db.begin().await?;
         let now = tx.now().await?;
         let changed = end_request(&mut tx, task, request, why, now).await?;
+        notify(&mut tx, Topic::Tasks).await?;
         tx.commit().await?;
         Ok(changed)
     }

@@ -11,6 +11,7 @@ use sqlx::QueryBuilder;
 use crate::Store;
 use crate::db::{Tx, on};
 use crate::error::{Result, Tried as _};
+use crate::notify::{Topic, notify};
 use crate::task::{TaskRow, task_columns, task_from};
 use crate::text::{clean, int, to_json};
 
@@ -101,7 +102,39 @@ pub struct LastStep {
     pub ended: bool,
 }
 
+/// One entry of the journal, as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JournalEntry {
+    /// The host.
+    pub host: HostId,
+    /// The claim.
+    pub fence: i64,
+    /// The step.
+    pub step: Step,
+    /// How it ended: `changed`, `unchanged` or a cause; `None`: its end was never written.
+    pub result: Option<String>,
+}
+
 impl Store {
+    /// The whole journal of a task, in the order in which each host's steps were done.
+    pub async fn journal(&self, task: TaskId) -> Result<Vec<JournalEntry>> {
+        let rows: Vec<(i64, i64, String, Option<String>)> = on!(self.db.read(), conn => {
+            sqlx::query_as(
+                "SELECT host_id, fence, step, result FROM task_steps WHERE task_id = $1 ORDER BY host_id, fence, number",
+            )
+            .bind(task.0)
+            .fetch_all(conn)
+            .await
+        })
+        .tried("read the journal")?;
+        rows.into_iter()
+            .map(|(host, fence, step, result)| {
+                let step = crate::text::parse(&format!("step of host {host}"), &step)?;
+                Ok(JournalEntry { host: HostId(host), fence, step, result })
+            })
+            .collect()
+    }
+
     /// Writes a batch in one durable transaction. Answers the tasks whose claim is no longer good;
     /// of those nothing was written.
     pub async fn write_tasks(&self, batch: &TaskBatch) -> Result<Vec<TaskId>> {
@@ -160,6 +193,7 @@ impl Store {
             .await
         })
         .tried("end a task")?;
+        notify(&mut tx, Topic::Tasks).await?;
         tx.commit().await?;
         row.map(task_from).transpose()
     }
@@ -176,6 +210,7 @@ impl Store {
                 .map(drop)
         })
         .tried("give a task back")?;
+        notify(&mut tx, Topic::Tasks).await?;
         tx.commit().await
     }
 

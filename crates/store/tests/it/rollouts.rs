@@ -35,7 +35,11 @@ async fn a_rolling_upgrade_belongs_to_its_claim_and_is_decided_on_once(store: St
     let Admitted::Queued { task, .. } = admitted else { panic!("{admitted:?}") };
     let task = task.id;
     assert!(!store.write_rollout(task, 0, &rollout(Phase::Measuring), false).await.unwrap(), "it is not claimed yet");
-    let all = |line: &[p2ppool_store::InLine]| Starts { start: line.iter().map(|one| one.id).collect(), wait: vec![] };
+    let all = |line: &[p2ppool_store::InLine]| Starts {
+        start: line.iter().map(|one| one.id).collect(),
+        wait: vec![],
+        ..Starts::default()
+    };
     let (claimed, _) = store.claim_tasks(pool.id, "a", Duration::from_secs(60), all).await.unwrap();
     let fence = claimed[0].fence;
 

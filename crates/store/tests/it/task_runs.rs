@@ -42,7 +42,7 @@ async fn queue(store: &Store, new: NewTask) -> TaskId {
 async fn claim(store: &Store, pool: &Pool, owner: &str, lease: Duration) -> Vec<Claimed> {
     let all = |line: &[p2ppool_store::InLine]| Starts {
         start: line.iter().filter(|one| !one.running).map(|one| one.id).collect(),
-        wait: vec![],
+        ..Starts::default()
     };
     store.claim_tasks(pool.id, owner, lease, all).await.unwrap().0
 }

@@ -54,7 +54,11 @@ async fn queued(store: &Store, new: NewTask) -> TaskId {
 
 /// Starts all that waits.
 fn all(line: &[InLine]) -> Starts {
-    Starts { start: line.iter().filter(|task| !task.running).map(|task| task.id).collect(), wait: vec![] }
+    Starts {
+        start: line.iter().filter(|task| !task.running).map(|task| task.id).collect(),
+        wait: vec![],
+        ..Starts::default()
+    }
 }
 
 async fn claimed(store: &Store, pool: PoolId, owner: &str, lease: Duration) -> Claimed {
@@ -185,7 +189,8 @@ async fn a_line_is_joined_refused_and_made_room_in(store: Store) {
     assert_eq!(store.request_task_end(first, EndRequest::Preempt, "x").await.unwrap(), None);
 
     let stop = stop.id;
-    let wait = |waits_for| move |_: &[InLine]| Starts { start: vec![], wait: vec![(stop, waits_for)] };
+    let wait =
+        |waits_for| move |_: &[InLine]| Starts { start: vec![], wait: vec![(stop, waits_for)], ..Starts::default() };
     assert_eq!(store.claim_tasks(pool, "m", LEASE, wait(first)).await.unwrap(), (vec![], vec![]), "known already");
     let (none, changed) = store.claim_tasks(pool, "m", LEASE, wait(TaskId(77))).await.unwrap();
     assert_eq!((none.len(), changed[0].waits_for), (0, Some(TaskId(77))));
