@@ -33,7 +33,7 @@ PART := $(MAKE) --no-print-directory
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 
 .PHONY: help run build test lint test-long bench clean setup geoip web node manager debug \
-	test-rust test-kill test-scripts test-api test-web test-e2e
+	test-rust test-kill test-managers test-scripts test-api test-web test-e2e
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
@@ -121,6 +121,10 @@ endif
 test-kill: node
 	KILLS='$(or $(KILLS),10)' $(CARGO) test --locked -p p2ppool --test it -- --ignored --nocapture a_manager_that_is_killed
 
+# Three managers on a real PostgreSQL; one is killed in the middle of an install of 30 hosts.
+test-managers: node
+	$(CARGO) nextest run --locked -p p2ppool --test it --run-ignored all --no-capture -E 'test(managers::)'
+
 test-scripts:
 	sh .ci/tally-test
 	sh crates/remote/scripts/test.sh
@@ -163,6 +167,7 @@ test-long: setup debug
 	$(call say,Running the tests that take minutes)
 	$(CARGO) test --locked --workspace --no-fail-fast -- --ignored long_
 	$(PART) test-api EXAMPLES=100
+	$(PART) test-kill KILLS=100
 
 # ---------------------------------------------------------------- checking
 

@@ -17,6 +17,7 @@ use crate::bundles::{Bundles, NodeSource};
 use crate::config::Config;
 use crate::engine::{Engine, Pace};
 use crate::events::Events;
+use crate::files::SharedFiles;
 use crate::folders::Folders;
 use crate::geo::Geo;
 use crate::http::rates::{Rates, StreamCounts};
@@ -25,7 +26,7 @@ use crate::runtimes::Runtimes;
 use crate::secrets::Secrets;
 use crate::service::oidc::OidcConfig;
 use crate::tls::Tls;
-use crate::{http, service};
+use crate::{http, joining, service};
 
 /// Uploads at once; each may fill the disk with the largest bundle.
 const UPLOADS_MAX: usize = 4;
@@ -39,6 +40,8 @@ pub struct App {
     pub events: Events,
     /// Files beside the database.
     pub folders: Folders,
+    /// Files that every manager can read.
+    pub files: SharedFiles,
     /// Seals keys.
     pub secrets: Secrets,
     /// Software to deploy.
@@ -94,19 +97,23 @@ impl App {
         let names = crate::tls::names(&config.site, config.listen.ip());
         let tls = Tls::open(&config.tls, &folders.tls(), &names)?;
         let store = Store::open(&config.database).await?;
-        let events = Events::default();
+        joining::join(&folders, &secrets, &store).await?;
+        let events = shared_events(&store).await?;
+        let files = SharedFiles::new(config.files, &store);
         let source = NodeSource::of_this_process(config.node_binary.clone());
-        let bundles = Bundles::new(folders.clone(), store.clone(), source);
+        let bundles = Bundles::new(folders.clone(), store.clone(), source).shared(files.clone());
         let context = Context::new(store.clone(), events.clone(), folders.clone(), secrets.clone(), bundles.clone());
         crate::metrics::start();
+        let context = Context { files: files.clone(), ..context };
         let geo = context.geo.clone();
         let runtimes = context.runtimes.clone();
         let alerts = Alerts::start(store.clone(), secrets.clone(), events.clone(), AlertPace::default());
-        let engine = Engine::start(context, Pace::default()).await?;
+        let engine = Engine::start(context, Pace::with_lease(config.lease)).await?;
         let app = Arc::new(Self {
             store,
             events,
             folders,
+            files,
             secrets,
             bundles,
             geo,
@@ -133,6 +140,7 @@ impl App {
 
     /// Serves on this listener until the shutdown token trips, then ends what is under way in order.
     pub async fn serve(self: Arc<Self>, listener: TcpListener) -> anyhow::Result<()> {
+        self.engine.announce(listener.local_addr()?).await?;
         let router = http::router(Arc::clone(&self));
         let watched = self.tls.clone().map(|tls| tokio::spawn(tls.keep(self.shutdown.clone())));
         http::server::serve(listener, router, self.tls.clone(), self.limits(), self.shutdown.clone()).await;
@@ -176,6 +184,17 @@ impl App {
         tokio::spawn(http::server::serve(listener, http::server::to_https(Some(port)), None, limits, shutdown));
         Ok(address)
     }
+}
+
+/// What viewers are told: in memory, or through the database when several managers may share it.
+async fn shared_events(store: &Store) -> anyhow::Result<Events> {
+    if !store.is_shared() {
+        return Ok(Events::default());
+    }
+    let (events, outbox) = Events::shared(store.events_begin().await?);
+    events.catch_up(store).await?;
+    tokio::spawn(outbox.run(store.clone()));
+    Ok(events)
 }
 
 /// Listens where the configuration says.

@@ -3,15 +3,21 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::files::FilesIn;
 use crate::http::site::Site;
 use crate::service::oidc::OidcConfig;
 use crate::tls::TlsMode;
 
 /// Where the server listens when nobody says otherwise: this machine only.
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
+/// Long enough for a database that is busy for a while.
+const LEASE_S_DEFAULT: u64 = 30;
+/// Several heartbeats fit into the shortest; after the longest a person has noticed by themselves.
+const LEASE_S: std::ops::RangeInclusive<u64> = 2..=3600;
 /// Largest configuration file, bytes.
 const FILE_MAX: u64 = 64 * 1024;
 
@@ -31,6 +37,12 @@ pub struct Settings {
     /// The p2pnode program to deploy instead of the built-in one
     #[arg(long, env = "P2PPOOL_NODE_BINARY", value_name = "FILE")]
     pub node_binary: Option<PathBuf>,
+    /// Where files that every manager must read are kept: folder or database [default: folder with SQLite, database with PostgreSQL]
+    #[arg(long, env = "P2PPOOL_FILES", value_name = "WHERE")]
+    pub files: Option<String>,
+    /// Seconds without a heartbeat after which other managers take a manager's tasks [default: 30]
+    #[arg(long, env = "P2PPOOL_LEASE_S", value_name = "SECONDS")]
+    pub lease_s: Option<u64>,
     /// Listen on other than loopback addresses without TLS; passwords can then be read on the way
     #[arg(long, env = "P2PPOOL_INSECURE", num_args = 0..=1, default_missing_value = "true", require_equals = true, value_name = "BOOL")]
     pub insecure: Option<bool>,
@@ -94,6 +106,10 @@ pub struct Config {
     pub redirect_listen: Option<SocketAddr>,
     /// The provider to log in by.
     pub oidc: Option<OidcConfig>,
+    /// Where files that every manager must read are kept.
+    pub files: FilesIn,
+    /// How long a manager that says nothing keeps its tasks.
+    pub lease: Duration,
 }
 
 /// A setting that can't be used.
@@ -141,6 +157,12 @@ pub enum ConfigError {
         /// What would be right.
         reason: String,
     },
+    /// There is no such place for files.
+    #[error("files: {0}")]
+    Files(String),
+    /// Too short for a heartbeat, or too long to wait for.
+    #[error("lease_s: {0} is not {lowest} to {highest}", lowest = LEASE_S.start(), highest = LEASE_S.end())]
+    Lease(u64),
     /// The folder can't be made absolute.
     #[error("data: {path}: {source}")]
     Path {
@@ -172,6 +194,8 @@ impl Settings {
             listen: self.listen.or(below.listen),
             database: self.database.or(below.database),
             node_binary: self.node_binary.or(below.node_binary),
+            files: self.files.or(below.files),
+            lease_s: self.lease_s.or(below.lease_s),
             insecure: self.insecure.or(below.insecure),
             public_url: self.public_url.or(below.public_url),
             allowed_hosts: first_given(self.allowed_hosts, below.allowed_hosts),
@@ -212,7 +236,18 @@ impl Settings {
             let shown = database.split(':').next().unwrap_or_default().chars().take(40).collect();
             return Err(ConfigError::Database(shown));
         }
-        Ok(Config { data, listen, database, node_binary: self.node_binary, site, tls, redirect_listen, oidc })
+        let files = match self.files {
+            Some(text) => text.parse().map_err(ConfigError::Files)?,
+            None if database.starts_with("sqlite:") => FilesIn::Folder,
+            None => FilesIn::Database,
+        };
+        let lease_s = self.lease_s.unwrap_or(LEASE_S_DEFAULT);
+        if !LEASE_S.contains(&lease_s) {
+            return Err(ConfigError::Lease(lease_s));
+        }
+        let lease = Duration::from_secs(lease_s);
+        let node_binary = self.node_binary;
+        Ok(Config { data, listen, database, node_binary, files, lease, site, tls, redirect_listen, oidc })
     }
 }
 
@@ -312,6 +347,9 @@ mod tests {
         let config = with_data(Settings::default()).checked().unwrap();
         assert_eq!(config.listen, "127.0.0.1:8080".parse().unwrap());
         assert_eq!(config.database, "sqlite:/srv/p2ppool/p2ppool.db");
+        assert_eq!((config.files, config.lease), (FilesIn::Folder, Duration::from_secs(30)));
+        let shared = Settings { database: Some("postgres:///p2ppool".into()), ..Settings::default() };
+        assert_eq!(with_data(shared).checked().unwrap().files, FilesIn::Database);
     }
 
     #[test]
@@ -366,6 +404,11 @@ mod tests {
         for wrong in ["8080", "localhost", "127.0.0.1:99999", "::1:x", ""] {
             assert!(matches!(listen(wrong).checked(), Err(ConfigError::Listen(_))), "{wrong}");
         }
+        let settings = Settings { files: Some("cloud".into()), ..Settings::default() };
+        assert!(matches!(with_data(settings).checked(), Err(ConfigError::Files(_))));
+        let settings = Settings { lease_s: Some(1), ..Settings::default() };
+        let error = with_data(settings).checked().unwrap_err().to_string();
+        assert!(error.contains("2 to 3600"), "{error}");
         let mysql = Settings { database: Some("mysql://u:secret@h/d".into()), ..Settings::default() };
         let error = with_data(mysql).checked().unwrap_err().to_string();
         assert!(error.contains("mysql") && !error.contains("secret"), "{error}");

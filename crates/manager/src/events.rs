@@ -3,19 +3,34 @@
 //! An event is a hint; the store is the truth. Publishers commit first and publish afterwards. A
 //! reader holds only a cursor (the id that it saw last), so a slow one costs nothing: when the ring
 //! has moved past its cursor, it is told once to read everything again.
+//!
+//! Where several managers share a database, what is published goes through it ([`Events::shared`]): the
+//! ring is then filled by what is read back, in one order and with the same ids in every manager, so that
+//! a viewer may come back to another one.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use p2ppool_model::event::{Change, Event};
 use p2ppool_model::task::TaskHost;
 use p2ppool_model::{HostId, TaskId, Time};
-use tokio::sync::watch;
+use p2ppool_store::{NewEvent, Store, StoreError};
+use tokio::sync::{mpsc, watch};
 
 /// Most events kept for readers that resume.
 const EVENTS_MAX: usize = 4_096;
 /// Most task host rows inside the kept events; what bounds the ring's memory.
 const ROWS_MAX: usize = 65_536;
+/// Events that may wait for the database; what comes then is replaced by the advice to read again.
+const OUTBOX_MAX: usize = 4_096;
+/// Events per transaction, each with up to a batch of host rows.
+const WRITE_MAX: usize = 256;
+/// Events per read.
+const READ_MAX: u32 = 512;
+/// After the database refused.
+const WRITE_PAUSE: Duration = Duration::from_secs(1);
 /// Ids begin at the start time in milliseconds times this, so that they rise across restarts and
 /// stay below 2^53, the largest integer that JavaScript keeps exact.
 const IDS_PER_MS: u64 = 1_000;
@@ -28,6 +43,10 @@ pub struct Events(Arc<Inner>);
 struct Inner {
     ring: Mutex<Ring>,
     newest: watch::Sender<u64>,
+    /// Where events go first when several managers share the database.
+    outbox: Option<mpsc::Sender<NewEvent>>,
+    /// Something did not fit into the outbox.
+    overflowed: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
@@ -47,12 +66,48 @@ impl Events {
     /// An empty bus of a manager that starts at `now`.
     pub fn starting_at(now: Time) -> Self {
         let newest = u64::try_from(now.0).unwrap_or(0).saturating_mul(IDS_PER_MS);
-        let ring = Mutex::new(Ring { events: VecDeque::new(), rows: 0, newest });
-        Self(Arc::new(Inner { ring, newest: watch::Sender::new(newest) }))
+        Self::with(newest, None)
     }
 
-    /// Tells everybody. `pool` is the name of the pool it is about. Returns the event's id.
+    /// An empty bus whose events go through the database. Something has to be done with what it gives:
+    /// [`Outbox::run`] writes, [`Events::catch_up`] reads.
+    pub fn shared(begin: u64) -> (Self, Outbox) {
+        let (outbox, incoming) = mpsc::channel(OUTBOX_MAX);
+        let events = Self::with(begin, Some(outbox));
+        let outbox = Outbox { overflowed: Arc::clone(&events.0.overflowed), incoming };
+        (events, outbox)
+    }
+
+    fn with(newest: u64, outbox: Option<mpsc::Sender<NewEvent>>) -> Self {
+        let ring = Mutex::new(Ring { events: VecDeque::new(), rows: 0, newest });
+        let newest = watch::Sender::new(newest);
+        Self(Arc::new(Inner { ring, newest, outbox, overflowed: Arc::default() }))
+    }
+
+    /// Reads what this and other managers published since the last time.
+    pub async fn catch_up(&self, store: &Store) -> Result<(), StoreError> {
+        loop {
+            let events = store.events_after(self.newest(), READ_MAX).await?;
+            let Some(last) = events.last().map(|event| event.id) else { return Ok(()) };
+            let mut ring = self.ring();
+            // another reader may have been faster
+            let newest = ring.newest;
+            events.into_iter().filter(|event| event.id > newest).for_each(|event| ring.push(event));
+            drop(ring);
+            self.0.newest.send_replace(last);
+        }
+    }
+
+    /// Tells everybody. `pool` is the name of the pool it is about. Returns the event's id; of one that
+    /// goes through the database, that of the newest before it.
     pub fn publish(&self, pool: Option<&str>, change: Change) -> u64 {
+        if let Some(outbox) = &self.0.outbox {
+            let event = NewEvent { at: Time::now(), pool: pool.map(str::to_owned), change };
+            if outbox.try_send(event).is_err() {
+                self.0.overflowed.store(true, Ordering::Relaxed);
+            }
+            return self.newest();
+        }
         let mut ring = self.ring();
         let id = ring.newest + 1;
         ring.push(Event { id, at: Time::now(), pool: pool.map(str::to_owned), change });
@@ -91,10 +146,34 @@ impl Ring {
     fn after(&self, cursor: u64) -> Option<Vec<Arc<Event>>> {
         let oldest = self.events.front().map_or(self.newest + 1, |event| event.id);
         let ours = (oldest - 1..=self.newest).contains(&cursor);
-        ours.then(|| {
-            let seen = usize::try_from(cursor + 1 - oldest).unwrap_or(usize::MAX);
-            self.events.iter().skip(seen).cloned().collect()
-        })
+        // ids rise, but a database may leave some out
+        ours.then(|| self.events.range(self.events.partition_point(|event| event.id <= cursor)..).cloned().collect())
+    }
+}
+
+/// What waits to be written for all managers.
+#[derive(Debug)]
+pub struct Outbox {
+    overflowed: Arc<AtomicBool>,
+    incoming: mpsc::Receiver<NewEvent>,
+}
+
+impl Outbox {
+    /// Writes what is published until nobody can publish any more. What can't be written is replaced by the
+    /// advice to read everything again.
+    pub async fn run(mut self, store: Store) {
+        let mut waiting = Vec::with_capacity(WRITE_MAX);
+        while self.incoming.recv_many(&mut waiting, WRITE_MAX).await > 0 {
+            if self.overflowed.swap(false, Ordering::Relaxed) {
+                waiting.push(NewEvent { at: Time::now(), pool: None, change: Change::Reread });
+            }
+            if let Err(error) = store.append_events(&waiting).await {
+                tracing::error!(%error, "tell viewers of all managers");
+                self.overflowed.store(true, Ordering::Relaxed);
+                tokio::time::sleep(WRITE_PAUSE).await;
+            }
+            waiting.clear();
+        }
     }
 }
 

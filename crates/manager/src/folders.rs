@@ -32,12 +32,17 @@ impl Folders {
         for folder in [folders.public_root(), folders.bundles(), folders.private_root()] {
             private_folder(&folder)?;
         }
-        let uploads = folders.uploads();
+        private_folder(&folders.uploads())?;
+        Ok(folders)
+    }
+
+    /// Deletes what an earlier run left half uploaded; for the one manager that has the folder's lock.
+    pub fn empty_uploads(&self) -> std::io::Result<()> {
+        let uploads = self.uploads();
         if uploads.exists() {
             std::fs::remove_dir_all(&uploads)?;
         }
-        private_folder(&uploads)?;
-        Ok(folders)
+        private_folder(&uploads)
     }
 
     /// The folders of another process's manager: nothing is made, nothing changed.
@@ -141,7 +146,9 @@ mod tests {
         assert_eq!(folders.secret_key().metadata().unwrap().permissions().mode() & 0o777, 0o600);
 
         let again = Folders::open(temp.path().join("data")).unwrap();
-        assert!(!again.uploads().join("half").exists());
+        assert!(again.uploads().join("half").exists(), "another manager may be at it");
+        again.empty_uploads().unwrap();
+        assert!(!again.uploads().join("half").exists() && again.uploads().is_dir());
         assert_eq!(std::fs::read(again.secret_key()).unwrap(), b"k");
     }
 }

@@ -13,6 +13,7 @@ use p2ppool_model::pool::{Pool, Ports};
 use p2ppool_model::{Digest, Time};
 use p2ppool_overlay::LocalNode;
 use p2ppool_remote::{HostError, HostSession, HostStatus, NodeState, Target};
+use p2ppool_store::StoreError;
 use serde::{Deserialize, Serialize};
 
 use crate::actions::{ActionError, Context, Goal, LocalStep, Prepared, Run, walk_local};
@@ -21,7 +22,7 @@ use crate::actions::{ActionError, Context, Goal, LocalStep, Prepared, Run, walk_
 const DEADLINE: Duration = Duration::from_secs(120);
 
 /// How the local node is, for people.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct LocalState {
     /// Its process is up.
     pub running: bool,
@@ -43,7 +44,9 @@ pub(crate) fn ports_setting(pool: &Pool) -> String {
 
 /// Where a pool's local node is or would be. Its ports are chosen once and kept.
 pub(crate) async fn place(context: &Context, pool: &Pool, hosts: &[HostSpec]) -> Result<LocalNode, ActionError> {
-    let address = if hosts.iter().all(is_loopback) { Ipv4Addr::LOCALHOST.to_string() } else { own_address() };
+    // that of the manager that has it: else each manager would make another package
+    let held = if context.store.is_shared() { context.store.local_node_owner(pool.id).await? } else { None };
+    let address = held.map_or_else(|| address_towards(hosts), |held| held.address);
     // never equal to one on the list, which may be this very machine
     let labels = [("role".to_owned(), "local node".to_owned())].into();
     let host = HostSpec { address, labels, ..HostSpec::default() };
@@ -60,6 +63,17 @@ pub(crate) async fn place(context: &Context, pool: &Pool, hosts: &[HostSpec]) ->
         .map_err(|error| ActionError::Failed(format!("find free ports for the local node: {error}")))?;
     context.store.set_setting(&name, &ports, Time::now()).await?;
     Ok(LocalNode { host, ports })
+}
+
+/// The address under which this machine's node would be reached by the pool's hosts.
+pub(crate) async fn address_for(context: &Context, pool: &Pool) -> Result<String, StoreError> {
+    let hosts = context.store.pool_hosts(pool.id).await?;
+    let specs: Vec<HostSpec> = hosts.into_iter().filter(|host| !host.leaving).map(|host| host.spec).collect();
+    Ok(address_towards(&specs))
+}
+
+fn address_towards(hosts: &[HostSpec]) -> String {
+    if hosts.iter().all(is_loopback) { Ipv4Addr::LOCALHOST.to_string() } else { own_address() }
 }
 
 fn is_loopback(host: &HostSpec) -> bool {
@@ -91,8 +105,37 @@ fn free_ports(wanted: Ports) -> std::io::Result<Ports> {
 }
 
 /// Brings the local node up with the pool's software (or installs it without starting it).
+///
+/// Where several managers share the database, it runs beside the one that has it; the others leave it alone.
 pub(crate) async fn bring(run: &Run, prepared: &Prepared, up: bool) -> LocalState {
-    let context = &run.context;
+    let (context, engine) = (&run.context, &run.engine);
+    let address = &prepared.local().host.address;
+    match context.store.hold_local_node(prepared.pool.id, engine.owner(), address, engine.lease()).await {
+        Ok(held) if held.owner == engine.owner() => bring_here(context, prepared, up).await,
+        Ok(held) => LocalState {
+            problem: Some(format!("it runs beside another manager, at {}", held.address)),
+            ..LocalState::default()
+        },
+        Err(error) => LocalState { problem: Some(error.to_string()), ..LocalState::default() },
+    }
+}
+
+/// Brings up a node that this manager has just got.
+pub(crate) async fn restore(context: &Context, pool: &Pool) -> Result<LocalState, ActionError> {
+    let bundle = match &pool.bundle {
+        Some(digest) => context.store.bundle(digest).await?,
+        None => context.bundles.register_builtin().await.map_err(|error| ActionError::Failed(error.to_string()))?,
+    };
+    let prepared = Prepared::of(context, pool, &bundle).await?;
+    Ok(bring_here(context, &prepared, true).await)
+}
+
+/// This machine has something of the pool's local node.
+pub(crate) fn is_here(context: &Context, pool: &Pool) -> bool {
+    context.folders.private(&pool.name).join("local").exists()
+}
+
+async fn bring_here(context: &Context, prepared: &Prepared, up: bool) -> LocalState {
     let attempt = async {
         // the hosts' own package; the local node's ports are in the files that only it has
         let digest = prepared.package.digest.clone();
@@ -110,11 +153,11 @@ pub(crate) async fn bring(run: &Run, prepared: &Prepared, up: bool) -> LocalStat
         Ok(Ok(status)) => told(&status),
         Ok(Err(problem)) => {
             tracing::warn!(pool = %prepared.pool.name, "bring up the local node: {problem}");
-            LocalState { running: false, node: None, package: None, problem: Some(problem), warnings: Vec::new() }
+            LocalState { problem: Some(problem), ..LocalState::default() }
         }
         Err(_) => {
             let problem = format!("it was not up within {} s", DEADLINE.as_secs());
-            LocalState { running: false, node: None, package: None, problem: Some(problem), warnings: Vec::new() }
+            LocalState { problem: Some(problem), ..LocalState::default() }
         }
     }
 }
@@ -127,10 +170,13 @@ pub(crate) async fn down(context: &Context, pool: &Pool) {
 /// Ends the local node and deletes what it has.
 pub(crate) async fn remove(context: &Context, pool: &Pool) {
     settle(context, pool, &Goal::Gone).await;
+    if let Err(error) = context.store.forget_local_node(pool.id).await {
+        tracing::warn!(pool = %pool.name, %error, "forget the local node");
+    }
 }
 
 async fn settle(context: &Context, pool: &Pool, goal: &Goal) {
-    if !context.folders.private(&pool.name).join("local").exists() {
+    if !is_here(context, pool) {
         return;
     }
     let step = LocalStep { goal, package: None, runtime: None, files: &[] };
@@ -143,8 +189,8 @@ async fn settle(context: &Context, pool: &Pool, goal: &Goal) {
 
 /// How the local node is now.
 pub async fn state(context: &Context, pool: &Pool) -> LocalState {
-    let none = LocalState { running: false, node: None, package: None, problem: None, warnings: Vec::new() };
-    if !context.folders.private(&pool.name).join("local").exists() {
+    let none = LocalState::default();
+    if !is_here(context, pool) {
         return none;
     }
     let ask = async {

@@ -69,7 +69,6 @@ pub use managers::{LocalNodeOwner, ManagerBeat, SeenManager};
 pub use node_query::{NodeFilter, NodeSort, rows as filtered_rows};
 pub use node_sessions::KnownNode;
 pub use nodes::NodePoint;
-pub use nodes::{NodeFilter, NodePoint, NodeSort};
 pub use notify::{Listener, Topic};
 pub use page::{Listed, Order, PAGE_MAX, Page};
 pub use pool_change::{NewPool, PoolChange, Sealed};

@@ -62,6 +62,7 @@ pub const RULES: &[Rule] = &[
     rule("GET", "/health", Anyone),
     rule("GET", "/version", Anyone),
     rule("GET", "/permissions", Anyone),
+    rule("GET", "/managers", Needs::Role(Role::Administrator)),
     // people
     rule("POST", "/login", Anyone),
     rule("POST", "/logout", Anyone),

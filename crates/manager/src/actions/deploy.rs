@@ -13,7 +13,7 @@ use super::params::{self, CrawlParams, UpgradeTaskParams};
 use super::remove::forget_clean_leavers;
 use super::{ActionError, End, Prepared, Run, deployed, pool_changed, rolling};
 use crate::bundles::BUILTIN_NAME;
-use crate::engine::Ask;
+use crate::engine::{Ask, Why};
 use crate::{local_node, workflow};
 
 pub(crate) async fn run(run: &Run, pool: Pool) -> Result<End, ActionError> {
@@ -42,6 +42,9 @@ pub(crate) async fn run(run: &Run, pool: Pool) -> Result<End, ActionError> {
 
     let counts = run.recorder.counts();
     let right = counts.of(Outcome::Ok) + counts.of(Outcome::Unchanged);
+    if right == 0 && counts.total() > 0 && !suspended {
+        not_installed_anywhere(run, &pool).await?;
+    }
     if right > 0 && !suspended && !run.stop.is_requested() {
         workflow_afterwards(run, &pool).await;
         crawl_afterwards(run, pool).await;
@@ -50,6 +53,19 @@ pub(crate) async fn run(run: &Run, pool: Pool) -> Result<End, ActionError> {
         message: String::new(),
         result: Some(json!({ "package": digest, "bundle": bundle.digest, "local_node": local })),
     })
+}
+
+/// A pool that is on no host does not run, whatever was tried.
+async fn not_installed_anywhere(run: &Run, pool: &Pool) -> Result<(), ActionError> {
+    let context = &run.context;
+    let hosts = context.store.pool_hosts(pool.id).await?;
+    if run.stop.why() == Some(Why::Shutdown) || hosts.iter().any(|host| host.known.package.is_some()) {
+        return Ok(());
+    }
+    context.store.set_pool_state(pool.id, PoolState::Created).await?;
+    local_node::down(context, pool).await;
+    pool_changed(context, pool);
+    Ok(())
 }
 
 /// The bundle that was asked for, else the pool's, else the built-in one. The built-in one is always

@@ -4,6 +4,7 @@
 //! replaces the former one by rename when it is whole; `manifest.txt` in it names every host, also
 //! those that sent nothing and why.
 
+use std::collections::HashSet;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -20,12 +21,17 @@ use super::fleet::{Fleet, Halt, HostWork, Right, Visit};
 use super::params::{self, DataParams, FETCH_DEFAULT, LogsParams};
 use super::usage::Meter;
 use super::{ActionError, End, Run};
+use crate::files::public_path;
 use crate::folders::private_folder;
 
 /// Archives that wait to be put into the zip: hosts wait for the disk rather than fill it.
 const WAITING_MAX: usize = 16;
 /// Most bytes that one host's archive may unpack to, per byte asked for: logs compress tenfold and more.
 const UNPACKED_RATIO: u64 = 64;
+/// Says in a zip what became of every host.
+const MANIFEST: &str = "manifest.txt";
+/// Longest manifest that is read back, bytes: one line for each of the most hosts.
+const MANIFEST_MAX: u64 = 16 << 20;
 /// Most files of one host.
 const FILES_MAX: usize = 10_000;
 
@@ -132,9 +138,16 @@ async fn gather(run: &Run, pool: Pool, name: &str, what: What) -> Result<End, Ac
     if run.stop.is_requested() && run.recorder.counts().done() < run.recorder.counts().total() {
         return Err(ActionError::Cut);
     }
-    let manifest = manifest(run, &pool, &problems);
+    let former = former(run, &pool, name).await;
+    let sent: HashSet<String> =
+        run.recorder.rows().iter().filter(|row| row.outcome.is_right()).map(|row| folder_name(&row.address)).collect();
+    let asked: HashSet<String> = run.recorder.rows().into_iter().map(|row| row.address).collect();
+    let mut manifest = manifest(run, &pool, &problems);
     let finished = tokio::task::spawn_blocking(move || -> std::io::Result<u64> {
-        writer.start_file("manifest.txt", options()).map_err(std::io::Error::other)?;
+        if let Some(former) = former {
+            manifest.push_str(&keep_former(&mut writer, former, &sent, &asked)?);
+        }
+        writer.start_file(MANIFEST, options()).map_err(std::io::Error::other)?;
         writer.write_all(manifest.as_bytes())?;
         let file = writer.finish().map_err(std::io::Error::other)?;
         file.sync_all()?;
@@ -142,7 +155,52 @@ async fn gather(run: &Run, pool: Pool, name: &str, what: What) -> Result<End, Ac
     });
     let bytes = finished.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
     temp.persist(&path).map_err(|error| failed(&error))?;
+    let shared = run.context.files.put(&public_path(&pool.name, name), &path).await;
+    shared.map_err(|error| ActionError::Failed(format!("share {name} with other managers: {error:#}")))?;
     Ok(End { message: String::new(), result: Some(json!({ "file": name, "bytes": bytes })) })
+}
+
+/// The file that a retry adds to: what the other hosts sent stays in it.
+async fn former(run: &Run, pool: &Pool, name: &str) -> Option<std::fs::File> {
+    run.task.retry_of?;
+    let context = &run.context;
+    let path = context.folders.public(&pool.name).join(name);
+    let copy = tempfile::NamedTempFile::new_in(context.folders.uploads()).ok()?.into_temp_path();
+    match context.files.fetch(&public_path(&pool.name, name), &copy).await {
+        Ok(true) => std::fs::File::open(&copy).ok(),
+        Ok(false) => std::fs::File::open(path).ok(),
+        Err(error) => {
+            tracing::warn!(pool = %pool.name, "read the former {name}: {error:#}");
+            None
+        }
+    }
+}
+
+/// Copies what hosts sent earlier that sent nothing now; answers their lines of the manifest. A former file
+/// that can't be read is left out.
+fn keep_former(
+    zip: &mut Zip,
+    former: std::fs::File,
+    sent: &HashSet<String>,
+    asked: &HashSet<String>,
+) -> std::io::Result<String> {
+    let Ok(mut former) = zip::ZipArchive::new(former) else { return Ok(String::new()) };
+    let mut lines = String::new();
+    for index in 0..former.len() {
+        let Ok(entry) = former.by_index_raw(index) else { continue };
+        let Ok(path) = entry.name().map(|path| path.into_owned()) else { continue };
+        let host = path.split('/').next().unwrap_or_default();
+        if path != MANIFEST && !sent.contains(host) {
+            zip.raw_copy_file(entry).map_err(std::io::Error::other)?;
+        }
+    }
+    if let Ok(manifest) = former.by_name(MANIFEST) {
+        let mut text = String::new();
+        let _ = manifest.take(MANIFEST_MAX).read_to_string(&mut text);
+        let others = text.lines().skip(1).filter(|line| !asked.contains(line.split(' ').next().unwrap_or_default()));
+        others.for_each(|line| lines.push_str(&format!("{line}\n")));
+    }
+    Ok(lines)
 }
 
 async fn again(run: &Run) {
@@ -260,6 +318,31 @@ mod tests {
             assert_eq!(contained(wrong), None, "{wrong:?}");
         }
         assert_eq!(folder_name("[fe80::1]:22"), "_fe80__1__22");
+    }
+
+    #[test]
+    fn a_retry_keeps_what_the_other_hosts_sent() {
+        let made = |entries: &[(&str, &str)]| {
+            let mut zip = zip::ZipWriter::new(tempfile::tempfile().unwrap());
+            for (path, text) in entries {
+                zip.start_file(*path, options()).unwrap();
+                zip.write_all(text.as_bytes()).unwrap();
+            }
+            zip
+        };
+        let manifest = "pool p, task #1\na ok \nb failed no\nc ok \n";
+        let former = made(&[("a/log", "old a"), ("c/log", "old c"), (MANIFEST, manifest)]).finish().unwrap();
+        let mut zip = made(&[("b/log", "new b"), ("c/log", "new c")]);
+        let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<HashSet<_>>();
+        let lines = keep_former(&mut zip, former, &set(&["b", "c"]), &set(&["b", "c"])).unwrap();
+        assert_eq!(lines, "a ok \n");
+        let mut zip = zip::ZipArchive::new(zip.finish().unwrap()).unwrap();
+        let mut read = |path: &str| {
+            let mut text = String::new();
+            zip.by_name(path).unwrap().read_to_string(&mut text).unwrap();
+            text
+        };
+        assert_eq!(["a/log", "b/log", "c/log"].map(&mut read), ["old a", "new b", "new c"]);
     }
 
     #[test]

@@ -32,6 +32,7 @@ use p2ppool_store::{Store, StoreError};
 use crate::bundles::Bundles;
 use crate::engine::{Engine, Recorder, Stop};
 use crate::events::Events;
+use crate::files::SharedFiles;
 use crate::folders::Folders;
 use crate::geo::Geo;
 use crate::runtimes::Runtimes;
@@ -51,6 +52,8 @@ pub struct Context {
     pub events: Events,
     /// Files beside the database.
     pub folders: Folders,
+    /// Files that every manager can read.
+    pub files: SharedFiles,
     /// Opens keys.
     pub secrets: Secrets,
     /// Hosts at once, over all tasks.
@@ -81,6 +84,7 @@ impl Context {
             store,
             events,
             folders,
+            files: SharedFiles::in_folder(),
             secrets,
             fan_out: FanOut::default(),
             ssh: Arc::new(p2ppool_remote::Ssh::default()),

@@ -83,6 +83,9 @@ async fn delete_pool(context: &Context, pool: &Pool) -> Result<(), ActionError> 
             return Err(ActionError::Failed(format!("delete {}: {error}", folder.display())));
         }
     }
+    let prefix = crate::files::public_path(&pool.name, "");
+    let deleted = context.files.delete(&prefix).await;
+    deleted.map_err(|error| ActionError::Failed(format!("delete the pool's shared files: {error:#}")))?;
     context.store.delete_setting(&keep_setting(pool)).await?;
     context.store.delete_setting(&deployed::setting(pool)).await?;
     context.store.delete_setting(&local_node::ports_setting(pool)).await?;

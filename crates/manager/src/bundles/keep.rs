@@ -11,6 +11,7 @@ use p2ppool_overlay::kind::{PackageFile, Program, kind};
 use p2ppool_store::Store;
 
 use super::{BUILTIN_NAME, Builtin, BundlesError, NodeSource};
+use crate::files::{SharedFiles, bundle_path};
 use crate::folders::Folders;
 
 /// Kinds in the order in which they are asked whether a bundle is theirs.
@@ -35,6 +36,7 @@ pub struct Software {
 #[derive(Clone, Debug)]
 pub struct Bundles {
     folders: Folders,
+    files: SharedFiles,
     store: Store,
     source: NodeSource,
     builtin: Arc<OnceLock<Builtin>>,
@@ -43,7 +45,13 @@ pub struct Bundles {
 impl Bundles {
     /// Bundles below these folders; the built-in one comes from `source`.
     pub fn new(folders: Folders, store: Store, source: NodeSource) -> Self {
-        Self { folders, store, source, builtin: Arc::default() }
+        Self { folders, files: SharedFiles::in_folder(), store, source, builtin: Arc::default() }
+    }
+
+    /// Bundles that other managers get, too, and those of others.
+    #[must_use]
+    pub fn shared(self, files: SharedFiles) -> Self {
+        Self { files, ..self }
     }
 
     /// Checks an uploaded archive and keeps it under its digest. The file at `uploaded` is moved, or
@@ -64,6 +72,9 @@ impl Bundles {
             return self.builtin_software().await;
         }
         let path = self.path(&bundle.digest);
+        if !path.exists() {
+            self.files.fetch(&bundle_path(&bundle.digest), &path).await.map_err(BundlesError::Shared)?;
+        }
         let digest = bundle.digest.clone();
         let damaged = move |reason: String| BundlesError::Damaged { digest: digest.clone(), reason };
         let expected = bundle.digest.clone();
@@ -112,6 +123,7 @@ impl Bundles {
         let bundle = blocking(move || check(&path, &label)).await?;
         let target = self.path(&bundle.digest);
         tokio::fs::rename(uploaded, &target).await.map_err(|error| BundlesError::file(&target, error))?;
+        self.files.put(&bundle_path(&bundle.digest), &target).await.map_err(BundlesError::Shared)?;
         Ok(bundle)
     }
 

@@ -67,6 +67,9 @@ pub enum BundlesError {
     /// A setting of the pool can't be put into a package.
     #[error(transparent)]
     Setting(#[from] SettingError),
+    /// Other managers can't be given a file, or have none to give.
+    #[error("share the bundle with other managers: {0:#}")]
+    Shared(anyhow::Error),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),

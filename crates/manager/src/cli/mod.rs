@@ -14,6 +14,7 @@ mod geoip;
 mod host;
 mod input;
 mod login;
+mod manager;
 mod node;
 mod output;
 mod pool;
@@ -102,6 +103,7 @@ async fn client_command(command: Command, client: Client, output: Output) -> Res
         Command::Bundle(command) => bundle::run(command, &client, output).await?,
         Command::User(command) => user::run(command, &client, output).await?,
         Command::Audit(args) => audit::run(args, &client, output).await?,
+        Command::Managers => manager::list(&client, output).await?,
         Command::Login(login) => login::login(login, &client, output).await?,
         Command::Logout => login::logout(&client)?,
         Command::Token(command) => login::run_token(command, &client, output).await?,

@@ -138,6 +138,8 @@ fn settings_patch(settings: &SettingsArgs, ports: Ports) -> Result<Value, CliErr
     set("install_path", settings.install_path.clone().map(Value::from));
     set("default", settings.default.map(Value::from));
     set("test", settings.test.map(Value::from));
+    let policy = |succeeded| json!({ "succeeded": succeeded, "partial": settings.partial.unwrap_or(0) });
+    set("success", settings.success.map(policy));
     set("visibility", settings.visibility.map(|visibility| json!(visibility)));
     set("kad_protocol", settings.kad_protocol.clone().map(Value::from));
     set("bootstrap", (!settings.bootstrap.is_empty()).then(|| json!(settings.bootstrap)));

@@ -52,9 +52,13 @@ pub(super) async fn run(command: TaskCommand, client: &Client, output: Output) -
         }
         TaskCommand::Rollout { task } => super::rolling::show(task, client, output).await?,
         TaskCommand::Continue { task, decision } => super::rolling::decide(task, decision, client, output).await?,
-        TaskCommand::Retry { task, only, wait } => {
+        TaskCommand::Retry { task, only, host, wait } => {
             let only: Vec<&str> = only.iter().map(|outcome| outcome.as_str()).collect();
-            let body = if only.is_empty() { serde_json::json!({}) } else { serde_json::json!({ "only": only }) };
+            let mut hosts = Vec::with_capacity(host.len());
+            for named in &host {
+                hosts.push(host_id(task.0, named, client).await?);
+            }
+            let body = serde_json::json!({ "only": only, "hosts": hosts });
             let task: Task = client.post(&format!("tasks/{task}/retry"), &body).await?;
             if wait {
                 return follow(&task, client, output).await;

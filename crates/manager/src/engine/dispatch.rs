@@ -32,8 +32,9 @@ async fn look(inner: &Arc<Inner>) -> Result<(), StoreError> {
 
 async fn claim(inner: &Arc<Inner>, pool: PoolId) -> Result<(), StoreError> {
     let room = inner.pace.tasks_max.saturating_sub(inner.running().len());
-    let store = &inner.context.store;
-    let (claimed, changed) = store.claim_tasks(pool, &inner.owner, inner.pace.lease, |line| starts(line, room)).await?;
+    let (store, tasks_max) = (&inner.context.store, inner.pace.tasks_max);
+    let (claimed, changed) =
+        store.claim_tasks(pool, &inner.owner, inner.pace.lease, |line| starts(line, room, tasks_max)).await?;
     for task in &changed {
         inner.tell(task);
     }
@@ -45,14 +46,16 @@ async fn claim(inner: &Arc<Inner>, pool: PoolId) -> Result<(), StoreError> {
 }
 
 /// What the queue says, in the store's words; at most `room` start.
-fn starts(line: &[InLine], room: usize) -> Starts {
+fn starts(line: &[InLine], room: usize, tasks_max: usize) -> Starts {
     let (running, queued) = split(line);
     let mut starts = Starts::default();
     for place in queue::line_up(&running, &queued) {
         match place.waits_for {
             Some(other) => starts.wait.push((place.id, other)),
             None if starts.start.len() < room => starts.start.push(place.id),
-            None => {}
+            None => starts
+                .later
+                .push((place.id, format!("waits for room: this manager runs {tasks_max} tasks, the most at once"))),
         }
     }
     starts
@@ -63,4 +66,26 @@ pub(super) fn split(line: &[InLine]) -> (Vec<queue::Entry>, Vec<queue::Entry>) {
     let entry = |one: &InLine| queue::Entry { id: one.id, action: one.action, asked: one.asked.clone() };
     let of = |running: bool| line.iter().filter(|one| one.running == running).map(entry).collect();
     (of(true), of(false))
+}
+
+#[cfg(test)]
+mod tests {
+    use p2ppool_model::{Action, TaskId};
+
+    use super::*;
+
+    #[test]
+    fn a_task_for_which_there_is_no_room_says_so() {
+        let crawl = |id| InLine {
+            id: TaskId(id),
+            action: Action::Crawl,
+            asked: String::new(),
+            running: false,
+            end_request: None,
+        };
+        let gather = |id| InLine { action: Action::GatherLogs, ..crawl(id) };
+        let starts = starts(&[crawl(1), gather(2), crawl(3)], 1, 64);
+        assert_eq!((starts.start, starts.wait), (vec![TaskId(1)], vec![(TaskId(3), TaskId(1))]));
+        assert!(matches!(&starts.later[..], [(TaskId(2), why)] if why.contains("64 tasks")));
+    }
 }

@@ -10,6 +10,7 @@ pub(super) async fn run(inner: Arc<Inner>) {
     loop {
         tokio::select! {
             () = tokio::time::sleep(inner.pace.heartbeat) => {}
+            () = inner.beat.notified() => {}
             () = inner.closing.cancelled() => return keep_until_done(&inner).await,
         }
         if let Err(error) = beat(&inner).await {
@@ -36,6 +37,8 @@ async fn keep_until_done(inner: &Arc<Inner>) {
 }
 
 async fn beat(inner: &Arc<Inner>) -> Result<(), StoreError> {
+    let about = inner.about();
+    inner.context.store.beat_manager(&about, inner.pace.lease).await?;
     let mine: Vec<_> = inner.running().iter().map(|(id, running)| (*id, running.fence)).collect();
     let held = inner.context.store.heartbeat_tasks(&inner.owner, inner.pace.lease).await?;
     let running = inner.running();

@@ -14,6 +14,9 @@
 mod audit;
 mod dispatch;
 mod heartbeat;
+mod local_nodes;
+mod managers;
+mod notices;
 pub mod queue;
 mod recorder;
 mod request;
@@ -30,13 +33,14 @@ use std::time::Duration;
 use p2ppool_model::event::Change;
 use p2ppool_model::task::Task;
 use p2ppool_model::{PoolId, TaskId};
-use p2ppool_store::StoreError;
+use p2ppool_store::{ManagerBeat, StoreError};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::actions::Context;
 
+pub use managers::Colleague;
 pub(crate) use recorder::Recorder;
 pub use request::{Ask, AskError};
 pub(crate) use stop::{Stop, Why};
@@ -56,6 +60,15 @@ pub struct Pace {
     pub tasks_max: usize,
     /// How long steps under way may take to end when the manager is told to end.
     pub goodbye: Duration,
+}
+
+impl Pace {
+    /// With another lease, and as many heartbeats in it as usual.
+    pub fn with_lease(lease: Duration) -> Self {
+        let usual = Self::default();
+        let heartbeats = u32::try_from(usual.lease.as_millis() / usual.heartbeat.as_millis().max(1)).unwrap_or(1);
+        Self { lease, heartbeat: lease / heartbeats.max(1), ..usual }
+    }
 }
 
 impl Default for Pace {
@@ -86,10 +99,16 @@ pub(crate) struct Inner {
     wake: Notify,
     /// Schedules may have changed.
     schedules: Notify,
+    /// A task of this manager may have been told to end by another one.
+    beat: Notify,
+    /// What other managers are told of this one.
+    about: Mutex<ManagerBeat>,
     /// Rises with every task that ends here.
     ended: watch::Sender<u64>,
     /// No further task is claimed.
     closing: CancellationToken,
+    /// Nothing runs here any more.
+    gone: CancellationToken,
     /// The loops and the runs.
     work: TaskTracker,
     loops: TaskTracker,
@@ -113,6 +132,10 @@ impl Engine {
     pub async fn start(context: Context, pace: Pace) -> anyhow::Result<Self> {
         let lock = lock(&context.folders.private_root().join("lock"))?;
         let owner = owner_name(&context.folders.private_root().join("manager.id"))?;
+        // not before the lock: another manager's uploads may be under way
+        context.folders.empty_uploads()?;
+        let about = managers::about(&owner);
+        context.store.add_manager(&about).await?;
         let context = Arc::new(context);
         let writer = Writer::start(&context);
         let inner = Arc::new(Inner {
@@ -123,8 +146,11 @@ impl Engine {
             running: Mutex::default(),
             wake: Notify::new(),
             schedules: Notify::new(),
+            beat: Notify::new(),
+            about: Mutex::new(about),
             ended: watch::Sender::new(0),
             closing: CancellationToken::new(),
+            gone: CancellationToken::new(),
             work: TaskTracker::new(),
             loops: TaskTracker::new(),
             _lock: lock,
@@ -134,6 +160,8 @@ impl Engine {
         inner.loops.spawn(heartbeat::run(Arc::clone(&inner)));
         inner.loops.spawn(schedule::run(Arc::clone(&inner)));
         inner.loops.spawn(crate::workflow::run_all(Self(Arc::clone(&inner))));
+        inner.loops.spawn(local_nodes::run(Arc::clone(&inner)));
+        inner.loops.spawn(notices::run(Arc::clone(&inner)));
         Ok(Self(inner))
     }
 
@@ -157,16 +185,6 @@ impl Engine {
 
     pub(crate) fn context(&self) -> &Arc<Context> {
         &self.0.context
-    }
-
-    /// This manager in the database.
-    pub(crate) fn owner(&self) -> &str {
-        &self.0.owner
-    }
-
-    /// How long a claim is good without a heartbeat.
-    pub(crate) fn lease(&self) -> Duration {
-        self.0.pace.lease
     }
 
     /// Cancelled when nothing more is begun.
@@ -196,9 +214,14 @@ impl Engine {
             }
             self.0.work.wait().await;
         }
+        self.0.writer.flush().await;
+        self.0.gone.cancel();
         self.0.loops.close();
         self.0.loops.wait().await;
         self.0.writer.close().await;
+        if let Err(error) = self.0.context.store.remove_manager(&self.0.owner).await {
+            tracing::error!(%error, "sign this manager off");
+        }
     }
 
     /// Drops everything where it is, as a crash would; for tests of what comes after one.
@@ -206,6 +229,7 @@ impl Engine {
     pub async fn crash(self) {
         self.0.writer.abort();
         self.0.closing.cancel();
+        self.0.gone.cancel();
         for running in self.0.running().values() {
             running.lost.cancel();
         }

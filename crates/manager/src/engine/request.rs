@@ -3,8 +3,8 @@
 use p2ppool_model::fault::Fault;
 use p2ppool_model::host::Host;
 use p2ppool_model::pool::{Pool, PoolState};
-use p2ppool_model::task::{EndRequest, Task};
-use p2ppool_model::{Action, Outcome, TaskId};
+use p2ppool_model::task::{EndRequest, Task, TaskHost};
+use p2ppool_model::{Action, HostId, Outcome, TaskId};
 use p2ppool_store::{Admission, Admitted, InLine, NewTask, NewTaskHost, StoreError};
 
 use super::dispatch::split;
@@ -66,8 +66,15 @@ impl Engine {
         })
     }
 
-    /// Does the hosts of an ended task again that have one of these outcomes; none given: all that are not right.
-    pub async fn retry(&self, task: TaskId, only: &[Outcome], started_by: &str) -> Result<Task, AskError> {
+    /// Does hosts of an ended task again: those that are named, or those with one of these outcomes; nothing given:
+    /// all that are not right.
+    pub async fn retry(
+        &self,
+        task: TaskId,
+        only: &[Outcome],
+        chosen: &[HostId],
+        started_by: &str,
+    ) -> Result<Task, AskError> {
         let store = &self.0.context.store;
         let before = store.task(task).await?;
         if !before.state.is_final() {
@@ -75,13 +82,18 @@ impl Engine {
         }
         let pool = store.pool(before.pool).await?;
         allowed(&pool, before.action)?;
-        let wanted = |outcome: Outcome| {
-            if only.is_empty() { !outcome.is_right() } else { only.contains(&outcome) }
+        let wanted = |row: &TaskHost| match (only, chosen) {
+            ([], []) => !row.outcome.is_right(),
+            _ => only.contains(&row.outcome) || chosen.contains(&row.host),
         };
-        let rows = store.all_task_hosts(task).await?;
+        // as the last try left them, whichever task of the chain that was
+        let rows = store.merged_task_hosts(task).await?;
+        if let Some(unknown) = chosen.iter().find(|host| !rows.iter().any(|row| row.host == **host)) {
+            return Err(AskError::Params(format!("task #{task} has no host {unknown}")));
+        }
         let hosts: Vec<NewTaskHost> = rows
             .into_iter()
-            .filter(|row| wanted(row.outcome))
+            .filter(wanted)
             .map(|row| NewTaskHost { host: row.host, address: row.address, attempt: row.attempt + 1 })
             .collect();
         if hosts.is_empty() {

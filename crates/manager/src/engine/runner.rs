@@ -12,8 +12,8 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures::FutureExt;
-use p2ppool_model::task::{Counts, TaskState};
-use p2ppool_model::{Outcome, TaskId};
+use p2ppool_model::task::{Counts, SuccessPolicy, TaskState};
+use p2ppool_model::{Outcome, PoolId, TaskId};
 use p2ppool_store::{Claimed, StoreError};
 use tokio_util::sync::CancellationToken;
 
@@ -88,7 +88,8 @@ async fn run(
     inner.writer.flush().await;
 
     let counts = recorder.counts();
-    let Some((state, message)) = ending(&result, &counts, stop.why()) else {
+    let policy = success_policy(inner, run.task.pool).await;
+    let Some((state, message)) = ending(&result, &counts, stop.why(), policy.as_ref()) else {
         tracing::info!(task.id = %id, "gives a task back");
         return inner.context.store.release_task(id, fence).await;
     };
@@ -101,8 +102,25 @@ async fn run(
     Ok(())
 }
 
+/// How the task's pool measures success; as usual when the pool is gone.
+async fn success_policy(inner: &Inner, pool: PoolId) -> Option<SuccessPolicy> {
+    match inner.context.store.pool(pool).await {
+        Ok(pool) => pool.settings.success,
+        Err(StoreError::NotFound { .. }) => None,
+        Err(error) => {
+            tracing::warn!(%error, "read how a pool measures success");
+            None
+        }
+    }
+}
+
 /// The state and the last words of a task; `None`: it goes on later.
-fn ending(result: &Result<End, ActionError>, counts: &Counts, why: Option<Why>) -> Option<(TaskState, String)> {
+fn ending(
+    result: &Result<End, ActionError>,
+    counts: &Counts,
+    why: Option<Why>,
+    policy: Option<&SuccessPolicy>,
+) -> Option<(TaskState, String)> {
     let unfinished = counts.done() < counts.total() || counts.of(Outcome::Cancelled) > 0;
     let cut = match result {
         Ok(_) => unfinished,
@@ -116,7 +134,7 @@ fn ending(result: &Result<End, ActionError>, counts: &Counts, why: Option<Why>) 
         (true, None) => Some((TaskState::Failed, format!("ended before its work was done: {}", left_at(counts)))),
         (false, _) => {
             let message = result.as_ref().map(|end| end.message.clone()).unwrap_or_default();
-            Some((counts.end_state(), if message.is_empty() { summary(counts) } else { message }))
+            Some((counts.end_state_by(policy), if message.is_empty() { summary(counts) } else { message }))
         }
     }
 }
@@ -170,18 +188,18 @@ mod tests {
             (Outcome::NotStarted, 90),
             (Outcome::Unreachable, 3),
         ]);
-        let (state, message) = ending(&done(), &cut, Some(Why::Preempt)).unwrap();
+        let (state, message) = ending(&done(), &cut, Some(Why::Preempt), None).unwrap();
         assert_eq!(state, TaskState::Preempted);
         assert_eq!(message, "made room: stopped on 197 of 200 hosts, 3 unreachable; 100 were done");
-        assert_eq!(ending(&done(), &cut, Some(Why::Cancel)).unwrap().0, TaskState::Cancelled);
-        assert_eq!(ending(&done(), &cut, Some(Why::Shutdown)), None, "it goes on later");
+        assert_eq!(ending(&done(), &cut, Some(Why::Cancel), None).unwrap().0, TaskState::Cancelled);
+        assert_eq!(ending(&done(), &cut, Some(Why::Shutdown), None), None, "it goes on later");
     }
 
     #[test]
     fn a_request_that_came_too_late_changes_nothing() {
         let all = counts(&[(Outcome::Ok, 2), (Outcome::Unreachable, 1)]);
         for why in [None, Some(Why::Cancel), Some(Why::Preempt), Some(Why::Shutdown)] {
-            assert_eq!(ending(&done(), &all, why).unwrap(), (TaskState::Partial, "2 ok, 1 unreachable".into()));
+            assert_eq!(ending(&done(), &all, why, None).unwrap(), (TaskState::Partial, "2 ok, 1 unreachable".into()));
         }
     }
 
@@ -189,8 +207,8 @@ mod tests {
     fn whatever_happens_there_is_a_named_end() {
         let none = Counts::default();
         let failed = Err(ActionError::Failed("no".into()));
-        assert_eq!(ending(&failed, &none, None).unwrap(), (TaskState::Failed, "no".into()));
-        assert_eq!(ending(&Err(ActionError::Cut), &none, None).unwrap().0, TaskState::Failed);
-        assert_eq!(ending(&Err(ActionError::Cut), &none, Some(Why::Cancel)).unwrap().0, TaskState::Cancelled);
+        assert_eq!(ending(&failed, &none, None, None).unwrap(), (TaskState::Failed, "no".into()));
+        assert_eq!(ending(&Err(ActionError::Cut), &none, None, None).unwrap().0, TaskState::Failed);
+        assert_eq!(ending(&Err(ActionError::Cut), &none, Some(Why::Cancel), None).unwrap().0, TaskState::Cancelled);
     }
 }

@@ -17,9 +17,9 @@ use crate::app::App;
 use crate::http::body::HOST_LIST_MAX;
 use crate::http::cookies::SESSION;
 use crate::http::handlers::{
-    accounts, actions, audit, bundles, connect, events, exports, files, grants, hosts, keys, meta, nodes, oidc,
-    permissions, pools, rollouts, runtimes, schedules, second_factor, sessions, shares, snapshots, tasks, users, views,
-    workflows,
+    accounts, actions, audit, bundles, connect, events, exports, files, grants, hosts, keys, managers, meta, nodes,
+    oidc, permissions, pools, rollouts, runtimes, schedules, second_factor, sessions, shares, snapshots, tasks, users,
+    views, workflows,
 };
 use crate::http::handlers::{alerts, geo, metrics, resources};
 use crate::http::handlers::{churn, deployed, history, topology};
@@ -52,6 +52,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
     let quick = OpenApiRouter::new()
         .routes(routes!(meta::health))
         .routes(routes!(meta::version))
+        .routes(routes!(managers::list))
         .routes(routes!(accounts::login))
         .routes(routes!(accounts::logout))
         .routes(routes!(accounts::me))

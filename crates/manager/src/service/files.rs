@@ -4,10 +4,12 @@ use std::path::{Component, Path, PathBuf};
 
 use p2ppool_model::Time;
 use p2ppool_model::pool::Pool;
+use p2ppool_store::StoredFile;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
+use crate::files::public_path;
 use crate::service::Error;
 
 /// Most files listed.
@@ -28,6 +30,15 @@ pub struct PoolFile {
 
 /// Every file of a pool, sorted by path. Links are left out.
 pub async fn list(app: &App, pool: &Pool) -> Result<Vec<PoolFile>, Error> {
+    let prefix = public_path(&pool.name, "");
+    if let Some(shared) = app.files.list(&prefix).await.map_err(Error::Internal)? {
+        let file = |file: StoredFile| PoolFile {
+            path: file.path.strip_prefix(&prefix).unwrap_or(&file.path).to_owned(),
+            size: file.size,
+            modified: Some(file.modified),
+        };
+        return Ok(shared.into_iter().map(file).collect());
+    }
     let root = app.folders.public(&pool.name);
     let mut files = tokio::task::spawn_blocking(move || {
         let mut files = Vec::new();
@@ -79,11 +90,25 @@ pub async fn open(app: &App, pool: &Pool, path: &str) -> Result<OpenFile, Error>
     let missing = || Error::not_found("file", path);
     let root = app.folders.public(&pool.name);
     let inside = contained(path).ok_or_else(missing)?;
+    if let Some(file) = open_shared(app, pool, path).await? {
+        return Ok(file);
+    }
     let open = tokio::task::spawn_blocking(move || open_inside(&root, &inside)).await.map_err(Error::internal)?;
     let file = open.ok_or_else(missing)?;
     let size = file.metadata().map_err(Error::internal)?.len();
     let name = path.rsplit('/').next().unwrap_or(path).to_owned();
     Ok(OpenFile { name, size, file: tokio::fs::File::from_std(file) })
+}
+
+/// Opens what some manager wrote, as a copy that goes when it is closed.
+async fn open_shared(app: &App, pool: &Pool, path: &str) -> Result<Option<OpenFile>, Error> {
+    let copy = tempfile::NamedTempFile::new_in(app.folders.uploads()).map_err(Error::internal)?.into_temp_path();
+    if !app.files.fetch(&public_path(&pool.name, path), &copy).await.map_err(Error::Internal)? {
+        return Ok(None);
+    }
+    let file = tokio::fs::File::open(&copy).await.map_err(Error::internal)?;
+    let size = file.metadata().await.map_err(Error::internal)?.len();
+    Ok(Some(OpenFile { name: path.rsplit('/').next().unwrap_or(path).to_owned(), size, file }))
 }
 
 /// A relative path of plain parts, or nothing.

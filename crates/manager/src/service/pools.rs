@@ -316,6 +316,7 @@ pub async fn delete(app: &App, pool: &Pool) -> Result<(), Error> {
     // an install that failed on every host has left one running here
     app.engine.remove_local_node(pool).await;
     app.store.delete_pool(pool.id).await?;
+    app.files.delete(&crate::files::public_path(&pool.name, "")).await.map_err(Error::Internal)?;
     for folder in [app.folders.public(&pool.name), app.folders.private(&pool.name)] {
         match tokio::fs::remove_dir_all(&folder).await {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

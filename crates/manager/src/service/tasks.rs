@@ -4,9 +4,9 @@ use p2ppool_model::action::Relation;
 use p2ppool_model::pool::{OverlayKindName, Pool, PoolState};
 use p2ppool_model::role::Role;
 use p2ppool_model::rolling::Rolling;
-use p2ppool_model::task::Task;
-use p2ppool_model::{Action, Digest, Outcome, TaskId};
-use p2ppool_store::StoreError;
+use p2ppool_model::task::{Task, TaskHost};
+use p2ppool_model::{Action, Digest, HostId, Outcome, TaskId};
+use p2ppool_store::{Listed, Page, StoreError, TaskHostFilter};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -158,10 +158,36 @@ pub async fn cancel(app: &App, viewer: &Viewer, id: TaskId) -> Result<Task, Erro
     Ok(app.engine.cancel(id, viewer.name()).await?)
 }
 
-/// Does the hosts of an ended task again that have one of these outcomes; none given: all that are not right.
-pub async fn retry(app: &App, viewer: &Viewer, id: TaskId, only: &[Outcome]) -> Result<Task, Error> {
+/// Does hosts of an ended task again: those that are named or have one of these outcomes; nothing given: all that
+/// are not right.
+pub async fn retry(app: &App, viewer: &Viewer, id: TaskId, only: &[Outcome], hosts: &[HostId]) -> Result<Task, Error> {
     changeable(app, viewer, id).await?;
-    Ok(app.engine.retry(id, only, viewer.name()).await?)
+    app.engine.retry(id, only, hosts, viewer.name()).await.map_err(|error| match error {
+        AskError::Params(why) => Error::field("hosts", why),
+        other => other.into(),
+    })
+}
+
+/// Hosts of a task and of the tasks that did some of them again, each as its last attempt left it.
+pub async fn merged_hosts(
+    app: &App,
+    id: TaskId,
+    filter: &TaskHostFilter,
+    page: Page,
+) -> Result<Listed<TaskHost>, Error> {
+    let text = filter.text.as_deref().map(str::to_lowercase);
+    let wanted = |row: &TaskHost| {
+        let found =
+            |part: &String| row.address.to_lowercase().contains(part) || row.message.to_lowercase().contains(part);
+        (filter.outcomes.is_empty() || filter.outcomes.contains(&row.outcome)) && text.as_ref().is_none_or(found)
+    };
+    let mut rows = app.store.merged_task_hosts(id).await?;
+    rows.retain(wanted);
+    rows.sort_by(|a, b| (&a.address, a.host).cmp(&(&b.address, b.host)));
+    let total = rows.len() as u64;
+    let first = usize::try_from(page.offset).unwrap_or(usize::MAX);
+    let items = rows.into_iter().skip(first).take(page.limit as usize).collect();
+    Ok(Listed { total, items })
 }
 
 /// What this viewer may do with the pool of a task. Of a task whose pool is gone, administrators and the one who

@@ -99,6 +99,8 @@ pub(super) enum Command {
     /// Tasks: list, show, watch, cancel, retry
     #[command(subcommand)]
     Task(TaskCommand),
+    /// List the managers that share the database
+    Managers,
     /// Schedules: list, show, create, edit, delete, run, preview
     #[command(subcommand)]
     Schedule(crate::cli::schedule::ScheduleCommand),

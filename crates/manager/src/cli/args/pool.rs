@@ -111,6 +111,12 @@ pub(in crate::cli) struct SettingsArgs {
     /// Folder on the hosts; may contain {pool} and {host}
     #[arg(long, value_name = "PATH")]
     pub(in crate::cli) install_path: Option<String>,
+    /// Tasks succeed when this percentage of the reachable hosts is right [default: every host, reachable or not]
+    #[arg(long, value_name = "PERCENT")]
+    pub(in crate::cli) success: Option<u8>,
+    /// Tasks are partial from this percentage, failed below [default: 0]
+    #[arg(long, value_name = "PERCENT", requires = "success")]
+    pub(in crate::cli) partial: Option<u8>,
     /// Shown when no pool is chosen
     #[arg(long, num_args = 0..=1, default_missing_value = "true", require_equals = true, value_name = "BOOL")]
     pub(in crate::cli) default: Option<bool>,

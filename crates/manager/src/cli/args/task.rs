@@ -65,6 +65,9 @@ pub(in crate::cli) enum TaskCommand {
         /// Only hosts with this outcome; may be given more than once [default: all that aren't right]
         #[arg(long)]
         only: Vec<Outcome>,
+        /// This host, by its address or id, whatever became of it; may be given more than once
+        #[arg(long)]
+        host: Vec<String>,
         /// Show the progress until the task has ended
         #[arg(long)]
         wait: bool,

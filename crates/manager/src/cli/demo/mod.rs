@@ -23,6 +23,8 @@ use super::output::{Output, percent};
 use super::serve::{end_with_signals, log_to_stderr, new_password, welcome};
 use crate::app::{App, FirstAccount, listen};
 use crate::config::Config;
+use crate::engine::Pace;
+use crate::files::FilesIn;
 use crate::service::accounts::FIRST_NAME;
 use life::Life;
 
@@ -115,6 +117,8 @@ impl Manager {
             tls: Default::default(),
             redirect_listen: None,
             oidc: None,
+            files: FilesIn::Folder,
+            lease: Pace::default().lease,
         };
         let listener = listen(&config).await?;
         let address = format!("http://{}", listener.local_addr()?);

@@ -16,6 +16,7 @@ pub(crate) mod grants;
 pub(crate) mod history;
 pub(crate) mod hosts;
 pub(crate) mod keys;
+pub(crate) mod managers;
 pub(crate) mod meta;
 pub(crate) mod metrics;
 pub(crate) mod nodes;

@@ -57,6 +57,8 @@ pub(crate) struct TaskHostsQuery {
     outcome: String,
     /// Part of address or message.
     q: Option<String>,
+    /// Each host as the last attempt left it: also those of tasks that did some of the hosts again.
+    merged: bool,
     /// Rows at most.
     limit: Option<u32>,
     /// Rows to leave out at the beginning.
@@ -103,6 +105,9 @@ pub(crate) async fn hosts(
     let task = tasks::visible(&app, &caller.viewer, id).await?;
     let outcomes: Vec<Outcome> = words("outcome", &query.outcome)?;
     let filter = TaskHostFilter { outcomes, text: query.q.filter(|text| !text.is_empty()) };
+    if query.merged {
+        return Ok(axum::Json(tasks::merged_hosts(&app, task.id, &filter, page).await?.into()));
+    }
     Ok(axum::Json(app.store.task_hosts(task.id, &filter, page).await?.into()))
 }
 
@@ -132,8 +137,10 @@ pub(crate) async fn cancel(app: State, caller: Caller, Path(id): Path<TaskId>) -
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Retry {
-    /// Only hosts with one of these outcomes; none: all that are not right.
+    /// Hosts with one of these outcomes; nothing given here and in `hosts`: all that are not right.
     only: Vec<Outcome>,
+    /// These hosts, whatever became of them.
+    hosts: Vec<HostId>,
 }
 
 /// Does the hosts of an ended task again that are not right, as a new task.
@@ -146,5 +153,5 @@ pub(crate) async fn retry(
     Json(retry): Json<Retry>,
 ) -> Result<(StatusCode, axum::Json<Task>), Error> {
     let person = caller.person("retrying a task")?;
-    Ok((StatusCode::ACCEPTED, axum::Json(tasks::retry(&app, person, id, &retry.only).await?)))
+    Ok((StatusCode::ACCEPTED, axum::Json(tasks::retry(&app, person, id, &retry.only, &retry.hosts).await?)))
 }

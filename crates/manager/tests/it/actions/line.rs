@@ -116,7 +116,7 @@ async fn unreachable_hosts_are_neither_failed_nor_fine_and_only_they_are_tried_a
     assert_eq!((known[2].known.reachable, known[0].known.reachable), (Some(false), Some(true)));
 
     down.store(false, Ordering::SeqCst);
-    let retry = world.engine.retry(suspend.id, &[Outcome::Unreachable], "test").await.unwrap();
+    let retry = world.engine.retry(suspend.id, &[Outcome::Unreachable], &[], "test").await.unwrap();
     let retry = world.ended(retry.id).await;
     assert_eq!((retry.state, retry.retry_of, retry.counts.total()), (TaskState::Succeeded, Some(suspend.id), 1));
     assert_eq!(world.hosts(retry.id).await[0].attempt, 2);

@@ -2,10 +2,13 @@
 //! real SSH servers for the truth.
 
 mod brunet;
+mod fleet;
 mod kill;
 mod life;
 mod line;
+mod managers;
 mod many;
+mod policy;
 mod resume;
 mod rolling;
 mod workflow;

@@ -32,7 +32,11 @@ async fn paused(app: &TestApp) -> TaskId {
     let waits = Some(TaskId(999));
     let admitted = store.admit_task(new, |_| Admission::Queue { make_room: vec![], waits_for: waits }).await.unwrap();
     let Admitted::Queued { task, .. } = admitted else { panic!("{admitted:?}") };
-    let all = |line: &[p2ppool_store::InLine]| Starts { start: line.iter().map(|one| one.id).collect(), wait: vec![] };
+    let all = |line: &[p2ppool_store::InLine]| Starts {
+        start: line.iter().map(|one| one.id).collect(),
+        wait: vec![],
+        ..Starts::default()
+    };
     let (claimed, _) = store.claim_tasks(pool.id, "another", Duration::from_secs(600), all).await.unwrap();
     let release = || Release { package: None, bundle: None, settings: PoolSettings::default() };
     let rollout = Rollout {

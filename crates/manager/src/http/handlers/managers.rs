@@ -1,0 +1,62 @@
+//! The managers that share the database.
+
+use p2ppool_model::Time;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::engine::Colleague;
+use crate::http::State;
+use crate::http::error::ErrorAnswer;
+use crate::service::Error;
+
+/// One manager.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ManagerView {
+    /// Its name in the database.
+    id: String,
+    /// The machine it runs on.
+    host: String,
+    /// Its process there.
+    pid: u32,
+    /// Where it listens.
+    address: Option<String>,
+    /// Its version.
+    version: String,
+    /// When it started.
+    started_at: Time,
+    /// Its last heartbeat.
+    seen_at: Time,
+    /// Tasks that it runs.
+    tasks: u64,
+    /// Its last heartbeat is not older than a lease; of one that is dead others take the tasks.
+    alive: bool,
+    /// It answers this request.
+    this: bool,
+}
+
+impl From<Colleague> for ManagerView {
+    fn from(colleague: Colleague) -> Self {
+        let Colleague { seen, is_alive, is_this } = colleague;
+        let beat = seen.beat;
+        Self {
+            id: beat.id,
+            host: beat.host,
+            pid: beat.pid,
+            address: beat.address,
+            version: beat.version,
+            started_at: seen.started_at,
+            seen_at: seen.seen_at,
+            tasks: seen.tasks,
+            alive: is_alive,
+            this: is_this,
+        }
+    }
+}
+
+/// The managers that share the database, oldest first; those that died within a day, too.
+#[utoipa::path(get, path = "/managers", tag = "manager",
+    responses((status = 200, body = [ManagerView]), (status = 403, body = ErrorAnswer)))]
+pub(crate) async fn list(app: State) -> Result<axum::Json<Vec<ManagerView>>, Error> {
+    let managers = app.engine.managers().await.map_err(Error::from)?;
+    Ok(axum::Json(managers.into_iter().map(ManagerView::from).collect()))
+}
