@@ -14,6 +14,7 @@ use std::time::Duration;
 use sqlx::Connection as _;
 
 use crate::Store;
+use crate::db::on;
 
 /// How long the server may take to come up on a busy machine.
 const START_TIMEOUT: Duration = Duration::from_secs(120);
@@ -68,6 +69,15 @@ pub async fn postgres_url() -> String {
         .await
         .expect("make a database on the test's PostgreSQL");
     server.url(&name)
+}
+
+/// Until when the claim of a running task is good without another heartbeat, by the database's clock.
+pub async fn lease_until(store: &Store, task: p2ppool_model::TaskId) -> Option<p2ppool_model::Time> {
+    let until: Option<i64> = on!(store.db.read(), conn => {
+        sqlx::query_scalar("SELECT lease_until FROM tasks WHERE id = $1").bind(task.0).fetch_one(conn).await
+    })
+    .expect("read a lease");
+    until.map(p2ppool_model::Time)
 }
 
 /// A PostgreSQL server of its own: own data folder, own unix socket, no network. It ends when this

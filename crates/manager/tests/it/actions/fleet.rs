@@ -18,8 +18,9 @@ use serde_json::Value;
 
 use super::world::node_binary;
 
-/// A task that has not ended by then, with a living manager, never will.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// A task that has not ended by then, with a living manager, never will; also on a machine that is
+/// many times slower than usual.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(600);
 
 /// A manager in a process of its own.
 pub(crate) struct Manager {
@@ -86,7 +87,12 @@ pub(crate) struct Fleet {
 impl Fleet {
     /// So many hosts; the database is `url`, or SQLite in the data folder.
     pub(crate) async fn new(hosts: usize, url: Option<&str>) -> Self {
-        let sshd = Sshd::with_hosts(hosts).unwrap();
+        Self::of(Sshd::with_hosts(hosts).unwrap(), url).await
+    }
+
+    /// The hosts of this server.
+    pub(crate) async fn of(sshd: Sshd, url: Option<&str>) -> Self {
+        let hosts = sshd.hosts();
         let folder = tempfile::Builder::new().prefix("p2ppool-kill-").tempdir().unwrap();
         let data = folder.path().join("data");
         let folders = Folders::open(&data).unwrap();
