@@ -6,14 +6,17 @@ import { createInterface } from 'node:readline';
 
 const program = resolve(process.env['P2PPOOL_BIN'] ?? '../target/debug/p2ppool');
 const fill = resolve(process.env['FILL_STORE_BIN'] ?? '../target/debug/examples/fill_store');
-const NODES = '100000';
+/** Pools by name, with the nodes of their newest crawl. */
+const POOLS = { big: '100000', ring: '10000' };
 const READY_MS = 120_000;
 
-/** Starts a manager whose store has a crawl with 100,000 nodes. */
+/** Starts a manager whose store has crawls with very many nodes. */
 export default async function startBig(): Promise<() => Promise<void>> {
   const data = mkdtempSync(join(tmpdir(), 'p2ppool-big-'));
-  const filled = spawnSync(fill, [`sqlite:${join(data, 'p2ppool.db')}`, NODES], { encoding: 'utf8' });
-  if (filled.status !== 0) throw new Error(`${fill}: ${filled.error?.message ?? filled.stderr}`);
+  for (const [pool, nodes] of Object.entries(POOLS)) {
+    const filled = spawnSync(fill, [`sqlite:${join(data, 'p2ppool.db')}`, nodes, pool], { encoding: 'utf8' });
+    if (filled.status !== 0) throw new Error(`${fill}: ${filled.error?.message ?? filled.stderr}`);
+  }
   const port = process.env['BIG_PORT'] ?? '18099';
   const manager = spawn(program, ['serve', '--data', data, '--listen', `127.0.0.1:${port}`], {
     stdio: ['ignore', 'pipe', 'pipe'],
