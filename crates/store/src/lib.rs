@@ -77,6 +77,7 @@ pub use schedule::{DueRun, NextTime, RunEnd};
 pub use second_factors::SecondFactor;
 pub use secrets::{SealedSecret, SecretScope};
 pub use sessions::{NewSession, Session};
+pub use settings::setting_of_pool;
 pub use shares::{NewShare, Share};
 pub use snapshots::{NewSnapshot, SnapshotRange};
 pub use task::{TaskFilter, TaskHostFilter};

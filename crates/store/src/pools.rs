@@ -142,6 +142,9 @@ impl Store {
         }
         execute!(tx.conn(), "DELETE FROM secrets WHERE scope = $1", SecretScope::Pool(id).to_string())
             .tried("delete the secrets of a pool")?;
+        let settings = crate::settings::setting_of_pool(id, "");
+        execute!(tx.conn(), "DELETE FROM settings WHERE substr(name, 1, length($1)) = $1", settings)
+            .tried("delete the settings of a pool")?;
         let gone = execute!(tx.conn(), "DELETE FROM pools WHERE id = $1", id.0).tried("delete a pool")?;
         found(gone, id)?;
         self.tables.clear();

@@ -5,7 +5,7 @@ use std::fmt;
 use p2ppool_model::{PoolId, Time, UserId};
 
 use crate::Store;
-use crate::db::{on, write_one};
+use crate::db::{execute, on, write_one};
 use crate::error::{Result, Tried as _};
 
 /// Whose secret it is; it goes when its owner goes.
@@ -92,6 +92,34 @@ impl Store {
         Ok(())
     }
 
+    /// Makes or replaces (`Some`) and forgets (`None`) several secrets of one owner: all of them, or none.
+    pub async fn change_secrets(
+        &self,
+        scope: SecretScope,
+        changes: &[(&str, Option<Vec<u8>>)],
+        now: Time,
+    ) -> Result<()> {
+        let scope = scope.to_string();
+        let mut tx = self.db.begin().await?;
+        for (name, ciphertext) in changes {
+            match ciphertext {
+                Some(ciphertext) => execute!(
+                    tx.conn(),
+                    "INSERT INTO secrets (scope, name, ciphertext, changed) VALUES ($1, $2, $3, $4)
+                     ON CONFLICT (scope, name)
+                     DO UPDATE SET ciphertext = excluded.ciphertext, changed = excluded.changed",
+                    &scope,
+                    *name,
+                    ciphertext,
+                    now.0,
+                ),
+                None => execute!(tx.conn(), "DELETE FROM secrets WHERE scope = $1 AND name = $2", &scope, *name),
+            }
+            .tried("change secrets")?;
+        }
+        tx.commit().await
+    }
+
     /// Stores a secret when there is none of this name, and answers the one that is stored then:
     /// of several managers that make one at the same time, one wins and all use its secret.
     pub async fn put_secret_once(
@@ -102,7 +130,7 @@ impl Store {
         now: Time,
     ) -> Result<Vec<u8>> {
         let mut tx = self.db.begin().await?;
-        crate::db::execute!(
+        execute!(
             tx.conn(),
             "INSERT INTO secrets (scope, name, ciphertext, changed) VALUES ($1, $2, $3, $4)
              ON CONFLICT (scope, name) DO NOTHING",

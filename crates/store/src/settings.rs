@@ -1,6 +1,6 @@
-//! Settings of the manager as a whole: a JSON value per name.
+//! Settings of the manager as a whole, and more of pools: a JSON value per name.
 
-use p2ppool_model::Time;
+use p2ppool_model::{PoolId, Time};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -8,6 +8,11 @@ use crate::Store;
 use crate::db::{on, write_one};
 use crate::error::{Result, Tried as _};
 use crate::text::{from_json, to_json};
+
+/// The name of a setting that goes when its pool goes.
+pub fn setting_of_pool(pool: PoolId, name: &str) -> String {
+    format!("pool/{pool}/{name}")
+}
 
 impl Store {
     /// The setting, if it was ever made.

@@ -145,6 +145,16 @@ pub const SSH_KEY: &str = "ssh_key";
 pub const SSH_PASSPHRASE: &str = "ssh_passphrase";
 /// The OpenSSH user certificate made for that key, when there is one.
 pub const SSH_CERTIFICATE: &str = "ssh_certificate";
+/// The key that a rotation has not yet taken off every host.
+pub const PREVIOUS_SSH_KEY: &str = "previous_ssh_key";
+/// The passphrase of that key, when it has one.
+pub const PREVIOUS_SSH_PASSPHRASE: &str = "previous_ssh_passphrase";
+/// The private key for the pool's jump hosts, when it isn't that of the hosts.
+pub const JUMP_KEY: &str = "jump_key";
+/// The passphrase of that key, when it has one.
+pub const JUMP_PASSPHRASE: &str = "jump_passphrase";
+/// The OpenSSH user certificate made for that key, when there is one.
+pub const JUMP_CERTIFICATE: &str = "jump_certificate";
 /// The secret that all nodes of a pool share.
 pub const NETWORK_SECRET: &str = "network_secret";
 
@@ -164,6 +174,21 @@ impl Secrets {
     pub async fn put(&self, store: &Store, scope: SecretScope, name: &str, plain: &[u8]) -> Result<(), KeepError> {
         let sealed = self.seal(&format!("{scope}/{name}"), plain)?;
         Ok(store.put_secret(scope, name, &sealed, Time::now()).await?)
+    }
+
+    /// Seals and stores (`Some`) and forgets (`None`) several secrets: all of them, or none.
+    pub async fn change(
+        &self,
+        store: &Store,
+        scope: SecretScope,
+        changes: &[(&str, Option<&[u8]>)],
+    ) -> Result<(), KeepError> {
+        let mut sealed = Vec::with_capacity(changes.len());
+        for (name, plain) in changes {
+            let seal = |plain: &&[u8]| self.seal(&format!("{scope}/{name}"), plain);
+            sealed.push((*name, plain.as_ref().map(seal).transpose()?));
+        }
+        Ok(store.change_secrets(scope, &sealed, Time::now()).await?)
     }
 
     /// Fetches a secret and opens it.

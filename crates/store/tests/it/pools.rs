@@ -67,6 +67,9 @@ async fn a_pool_from_creation_to_deletion(store: Store) {
     let snapshot = store.store_snapshot(&crawl_at(made.id, NOW, &nodes), &nodes).await.unwrap();
     store.put_secret(SecretScope::Pool(made.id), "network", b"x", NOW).await.unwrap();
     let other = pool(&store, "other").await;
+    for id in [made.id, other.id, PoolId(made.id.0 * 10 + 1)] {
+        store.set_setting(&p2ppool_store::setting_of_pool(id, "way"), &1, NOW).await.unwrap();
+    }
     store.set_hosts(other.id, &specs("a\n")).await.unwrap();
 
     store.delete_pool(made.id).await.unwrap();
@@ -77,6 +80,10 @@ async fn a_pool_from_creation_to_deletion(store: Store) {
     assert_eq!(store.pool_hosts(made.id).await.unwrap(), []);
     assert_eq!(store.pool_hosts(other.id).await.unwrap().len(), 1);
     store.delete_bundle(&bundle.digest).await.unwrap();
+    let left: Vec<_> = store.settings().await.unwrap().into_iter().map(|(name, _)| name).collect();
+    let other_pools = [other.id, PoolId(made.id.0 * 10 + 1)].map(|id| p2ppool_store::setting_of_pool(id, "way"));
+    assert_eq!(left.iter().filter(|name| name.ends_with("/way")).count(), 2, "{left:?}");
+    assert!(other_pools.iter().all(|name| left.contains(name)), "{left:?}");
 }
 
 async fn a_pool_of_the_same_name_is_a_conflict(store: Store) {
@@ -122,7 +129,12 @@ async fn secrets_belong_to_their_owner(store: Store) {
     store.put_secret(mine, "ssh", b"new", NOW).await.unwrap();
     assert_eq!(store.secret(mine, "ssh").await.unwrap().as_deref(), Some(&b"new"[..]));
     assert_eq!(store.secret(SecretScope::Pool(PoolId(2)), "ssh").await.unwrap(), None);
-    store.delete_secret(mine, "ssh").await.unwrap();
+    let changes = [("ssh", None), ("previous", Some(b"new".to_vec())), ("none", None)];
+    store.change_secrets(mine, &changes, NOW).await.unwrap();
+    assert_eq!(store.secret_names(mine).await.unwrap(), ["previous"]);
+    store.change_secrets(mine, &[("previous", Some(b"newer".to_vec()))], NOW).await.unwrap();
+    assert_eq!(store.secret(mine, "previous").await.unwrap().as_deref(), Some(&b"newer"[..]));
+    store.delete_secret(mine, "previous").await.unwrap();
     assert_eq!(store.secret_names(mine).await.unwrap(), [""; 0]);
     assert_eq!(store.secret_names(SecretScope::Manager).await.unwrap(), ["ssh"]);
 }
