@@ -19,6 +19,7 @@ const LINES_MAX: usize = 200_000;
 #[derive(Debug, Default)]
 pub struct KnownHosts {
     entries: Vec<Entry>,
+    revoked: Vec<String>,
     /// Every line that can't be used.
     pub errors: Vec<LineError>,
 }
@@ -49,7 +50,9 @@ impl KnownHosts {
                 break;
             }
             match entry(line) {
-                Ok(entry) => known.entries.extend(entry),
+                Ok(Line::Nothing) => {}
+                Ok(Line::Key(entry)) => known.entries.push(entry),
+                Ok(Line::Revoked(key)) => known.revoked.push(key),
                 Err(reason) => known.errors.push(LineError { line: number, reason }),
             }
         }
@@ -60,7 +63,8 @@ impl KnownHosts {
     pub fn key(&self, address: &str, port: u16) -> Option<&PinnedKey> {
         let address = address.to_ascii_lowercase();
         let name = if port == SSH_PORT { address } else { format!("[{address}]:{port}") };
-        let fitting = self.entries.iter().filter(|entry| entry.names.fit(&name));
+        let holds = |entry: &&Entry| !self.revoked.contains(&entry.key.public_key);
+        let fitting = self.entries.iter().filter(holds).filter(|entry| entry.names.fit(&name));
         // the first of equals, as ssh reads them
         fitting.min_by_key(|entry| entry.rank).map(|entry| &entry.key)
     }
@@ -82,14 +86,26 @@ impl Names {
 }
 
 /// `names algorithm key [comment]`; `None`: blank or comment.
-fn entry(line: &str) -> Result<Option<Entry>, String> {
+enum Line {
+    Nothing,
+    Key(Entry),
+    /// A key that nobody may show any more, whoever the line names.
+    Revoked(String),
+}
+
+fn entry(line: &str) -> Result<Line, String> {
     let line = line.trim();
     if line.is_empty() || line.starts_with('#') {
-        return Ok(None);
+        return Ok(Line::Nothing);
     }
-    if let Some(marker) = line.strip_prefix('@') {
-        let marker = marker.split_whitespace().next().unwrap_or_default();
-        return Err(format!("lines with @{marker} can't be used: only keys of machines themselves are pinned"));
+    if let Some(marked) = line.strip_prefix('@') {
+        let (marker, rest) = marked.split_once([' ', '\t']).unwrap_or((marked, ""));
+        if marker != "revoked" {
+            return Err(format!("lines with @{marker} can't be used: only keys of machines themselves are pinned"));
+        }
+        let (_, key) = rest.trim_start().split_once([' ', '\t']).ok_or("a name without a key")?;
+        let key = read_public_key(key.trim_start()).map_err(|error| error.to_string())?;
+        return Ok(Line::Revoked(public_line(&key).map_err(|error| error.to_string())?));
     }
     let (names, key) = line.split_once([' ', '\t']).ok_or("a name without a key")?;
     let key = read_public_key(key.trim_start()).map_err(|error| error.to_string())?;
@@ -104,7 +120,7 @@ fn entry(line: &str) -> Result<Option<Entry>, String> {
         fingerprint: fingerprint_of(&key),
         since: Time::now(),
     };
-    Ok(Some(Entry { names: read_names(names)?, key: pinned, rank }))
+    Ok(Line::Key(Entry { names: read_names(names)?, key: pinned, rank }))
 }
 
 fn read_names(text: &str) -> Result<Names, String> {
@@ -166,8 +182,20 @@ mod tests {
 
     #[test]
     fn lines_that_can_not_be_used_are_named() {
-        let text = "alone\n@revoked a ssh-ed25519 AAAA\nb ssh-ed25519 nokey\n|1|x ssh-ed25519 AAAA\n";
-        let lines: Vec<_> = KnownHosts::parse(text).errors.iter().map(|error| error.line).collect();
-        assert_eq!(lines, [1, 2, 3, 4]);
+        let text = "alone\n@revoked a ssh-ed25519 AAAA\nb ssh-ed25519 nokey\n|1|x ssh-ed25519 AAAA\n\
+                    @cert-authority *.x ssh-ed25519 AAAA\n@revoked\n";
+        let errors = KnownHosts::parse(text).errors;
+        assert_eq!(errors.iter().map(|error| error.line).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
+        assert!(errors[4].reason.contains("@cert-authority"), "{errors:?}");
+    }
+
+    #[test]
+    fn a_revoked_key_is_nobodys() {
+        let folder = tempfile::tempdir().unwrap();
+        let ((ed, _), (ecdsa, ecdsa_print)) = (key(folder.path(), "ed25519"), key(folder.path(), "ecdsa"));
+        let known = KnownHosts::parse(&format!("a,b {ed}\na {ecdsa}\n@revoked * {ed}\n"));
+        assert_eq!(known.errors, []);
+        assert_eq!(known.key("a", 22).map(|key| key.fingerprint.as_str()), Some(ecdsa_print.as_str()));
+        assert!(known.key("b", 22).is_none());
     }
 }

@@ -186,15 +186,35 @@ impl Sshd {
 
     /// Ends the server and starts it again with other host keys, on the same addresses and port.
     pub fn change_host_keys(&mut self) -> Result<(), String> {
-        self.end();
+        self.go_down();
         for kind in self.options.host_keys.clone() {
             let file = self.key_file(kind);
             let _ = fs::remove_file(&file);
             let _ = fs::remove_file(file.with_extension("pub"));
         }
         self.make_host_keys()?;
+        self.come_back()
+    }
+
+    /// Ends the server and its sessions; nobody listens until it comes back.
+    pub fn go_down(&mut self) {
+        self.end();
+    }
+
+    /// Starts the server again, on the same addresses and port.
+    pub fn come_back(&mut self) -> Result<(), String> {
         self.spawn_all()?;
         self.wait_listening()
+    }
+
+    /// Lets the user's own `~/.ssh/authorized_keys` be the file that the server reads.
+    pub fn own_authorized_keys(&self) -> Result<PathBuf, String> {
+        let file = self.home().join(".ssh/authorized_keys");
+        let folder = file.parent().ok_or("no folder")?;
+        fs::create_dir_all(folder).map_err(|e| format!("create {}: {e}", folder.display()))?;
+        let linked = std::os::unix::fs::symlink(self.folder().join("authorized_keys"), &file);
+        linked.map_err(|e| format!("link {}: {e}", file.display()))?;
+        Ok(file)
     }
 
     /// Adds a line to `authorized_keys`.
