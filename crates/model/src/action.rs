@@ -31,6 +31,8 @@ pub enum Action {
     GatherUsage,
     /// Stops, kills or starts chosen nodes on purpose.
     Fault,
+    /// Replaces the SSH key on every host; proves the new one before the old one goes.
+    RotateKey,
 }
 
 /// What a new task has to do about one that is running or waits before it.
@@ -48,7 +50,7 @@ pub enum Relation {
 
 impl Action {
     /// Every action, in the order of the product's list.
-    pub const ALL: [Action; 12] = [
+    pub const ALL: [Action; 13] = [
         Self::Install,
         Self::Upgrade,
         Self::Suspend,
@@ -61,6 +63,7 @@ impl Action {
         Self::GatherData,
         Self::GatherUsage,
         Self::Fault,
+        Self::RotateKey,
     ];
 
     /// The name used in the database, the API and the command line.
@@ -78,6 +81,7 @@ impl Action {
             Self::GatherData => "gather_data",
             Self::GatherUsage => "gather_usage",
             Self::Fault => "fault",
+            Self::RotateKey => "rotate_key",
         }
     }
 
@@ -88,7 +92,7 @@ impl Action {
 
     /// All but stop and uninstall check need the local node to run first.
     pub fn needs_local_node(self) -> bool {
-        !matches!(self, Self::Stop | Self::UninstallCheck)
+        !matches!(self, Self::Stop | Self::UninstallCheck | Self::RotateKey)
     }
 
     /// What a task of this action has to do about `other` of the same pool, which runs or waits before it.
@@ -109,7 +113,8 @@ impl Action {
             (Suspend | Resume, other) if other.only_looks() || other == Check => Relation::Preempt,
             (Suspend | Resume | Check, _) if !other.only_looks() => Relation::Wait,
             (Check, _) => Relation::Beside,
-            (UninstallCheck, _) => Relation::Wait,
+            // a rotation changes who may log in: nothing else looks at the hosts meanwhile
+            (UninstallCheck | RotateKey, _) | (_, RotateKey) => Relation::Wait,
             (Fault, other) if other.only_looks() => Relation::Beside,
             (Fault, _) => Relation::Wait,
             (looks, Fault) if looks.only_looks() => Relation::Beside,

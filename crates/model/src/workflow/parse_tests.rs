@@ -65,7 +65,7 @@ fn every_error_names_its_line() {
         [
             "line 2, column 11: `A b` is no name: 1 to 63 of a-z, 0-9 and `-`",
             "line 3, column 10: `explode` is not an action; there are install, upgrade, suspend, resume, stop, check, \
-             crawl, uninstall_check, gather_logs, gather_data, gather_usage",
+             crawl, uninstall_check, gather_logs, gather_data, gather_usage, rotate_key",
             "line 6, column 20: there is no step `nowhere`; the ends are `end` and `fail`",
             "line 6, column 36: `later` is none of success, partial, failure, always",
         ]
