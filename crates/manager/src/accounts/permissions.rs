@@ -131,6 +131,13 @@ pub const RULES: &[Rule] = &[
     rule("GET", "/pools/{pool}/key", Pool(Manage)),
     rule("PUT", "/pools/{pool}/key", Pool(Manage)),
     rule("POST", "/pools/{pool}/key/generate", Pool(Manage)),
+    rule("GET", "/pools/{pool}/ssh", Pool(Manage)),
+    rule("PUT", "/pools/{pool}/ssh", Pool(Manage)),
+    rule("PUT", "/pools/{pool}/ssh/jump-key", Pool(Manage)),
+    rule("DELETE", "/pools/{pool}/ssh/jump-key", Pool(Manage)),
+    rule("POST", "/pools/{pool}/ssh/trust", Pool(Manage)),
+    rule("PUT", "/pools/{pool}/known-hosts", Pool(Manage)),
+    rule("POST", "/hosts/import", Account),
     // actions
     rule("POST", "/pools/{pool}/install", Pool(Manage)),
     rule("POST", "/pools/{pool}/upgrade", Pool(Manage)),
@@ -144,6 +151,7 @@ pub const RULES: &[Rule] = &[
     rule("POST", "/pools/{pool}/gather_data", Pool(Manage)),
     rule("POST", "/pools/{pool}/gather_usage", Pool(Manage)),
     rule("POST", "/pools/{pool}/fault", Pool(Manage)),
+    rule("POST", "/pools/{pool}/rotate_key", Pool(Manage)),
     // tasks
     rule("GET", "/tasks", Listed),
     rule("GET", "/tasks.csv", Listed),

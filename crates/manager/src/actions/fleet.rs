@@ -3,19 +3,22 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use p2ppool_model::host::{Host, HostKnown};
 use p2ppool_model::pool::{Pool, TransportName};
 use p2ppool_model::task::TaskHost;
 use p2ppool_model::{Cause, HostId, Outcome, Step, Time};
-use p2ppool_remote::{Auth, HostError, HostSession, HostStatus, NodeState, Slots, Target};
-use p2ppool_store::{Learnt, SecretScope};
+use p2ppool_remote::{HostError, HostSession, HostStatus, NodeState, Slots, Target};
+use p2ppool_store::Learnt;
 
+use super::access::{Access, note_jumps};
 use super::{ActionError, Context, Run};
-use crate::engine::Why;
-use crate::secrets::{SSH_CERTIFICATE, SSH_KEY, SSH_PASSPHRASE};
+use crate::engine::{Stop, Why};
+
+/// How long a step that is under way may go on after its task was cancelled: most are over by then.
+const STEP_GRACE: Duration = Duration::from_secs(1);
 
 /// What is done on each host, once its session stands.
 #[async_trait]
@@ -40,6 +43,8 @@ pub(crate) enum Halt {
     Host(HostError),
     /// The task was told to end.
     Told,
+    /// It was told to end, and the step that was under way was ended on the host.
+    Cut,
 }
 
 impl From<HostError> for Halt {
@@ -58,6 +63,10 @@ pub(crate) struct Visit {
     pub(crate) forget: bool,
     /// What its package warned of, in plain words.
     pub(crate) warnings: Vec<String>,
+    /// How the host is reached.
+    pub(crate) target: Target,
+    /// Its key, once the session stands.
+    pub(crate) pinned: Option<String>,
     row: TaskHost,
     started: Instant,
 }
@@ -98,8 +107,13 @@ impl Visit {
                 (error.outcome(), Some(error.cause), error.message)
             }
             // it goes on later from where it is: the row stays as it is
-            Err(Halt::Told) if self.run.stop.why() == Some(Why::Shutdown) => return,
+            Err(Halt::Told | Halt::Cut) if self.run.stop.why() == Some(Why::Shutdown) => return,
             Err(Halt::Told) => (Outcome::Cancelled, Some(Cause::Cancelled), "ended between two steps".to_owned()),
+            Err(Halt::Cut) => {
+                let step = row.step.map_or_else(|| "a step".to_owned(), |step| format!("`{}`", step.as_str()));
+                let message = format!("ended in {step}; what ran for it on the host was ended, too");
+                (Outcome::Cancelled, Some(Cause::Cancelled), message)
+            }
         };
         (row.outcome, row.cause, row.message) = (outcome, cause, message);
         row.duration_ms = Some(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX));
@@ -122,8 +136,7 @@ impl Visit {
 pub(crate) struct Fleet {
     jobs: Vec<(Host, TaskHost)>,
     pool: Pool,
-    auth: Arc<Auth>,
-    pinned: HashMap<(String, u16), String>,
+    access: Access,
 }
 
 impl Fleet {
@@ -146,9 +159,8 @@ impl Fleet {
         }
         // in the order of the list, so that people know what comes next
         jobs.sort_by_key(|(host, _)| host.id);
-        let auth = Arc::new(auth_of(&run.context, pool).await?);
-        let pinned = pinned_keys(&run.context, pool).await?;
-        Ok(Self { jobs, pool: pool.clone(), auth, pinned })
+        let access = Access::of(&run.context, pool).await?;
+        Ok(Self { jobs, pool: pool.clone(), access })
     }
 
     /// Only these hosts of it; the others stay as they are.
@@ -161,11 +173,11 @@ impl Fleet {
     pub(crate) async fn work(self, run: &Run, work: impl HostWork) {
         let shared = Arc::new((run.clone(), work));
         let transport = self.pool.settings.transport;
-        let Self { jobs, pool, auth, pinned } = self;
+        let Self { jobs, pool, access } = self;
         let rows: Vec<TaskHost> = jobs.iter().map(|(_, row)| row.clone()).collect();
+        let reached = access.clone();
         let targets = jobs.into_iter().map(move |(host, row)| {
-            let pinned = pinned.get(&host.spec.key()).cloned();
-            let target = target_of(&pool, &host, &auth, pinned);
+            let target = reached.target(&pool, &host);
             (host, row, target)
         });
         let context = Arc::clone(&run.context);
@@ -182,6 +194,9 @@ impl Fleet {
                 (row.outcome, row.cause, row.message) = (Outcome::Failed, Some(Cause::Other), panicked.to_string());
                 run.recorder.host(row, None).await;
             }
+        }
+        if let Err(error) = note_jumps(&context.store, access.jumps()).await {
+            tracing::warn!(%error, "keep the keys of jump hosts");
         }
     }
 }
@@ -206,6 +221,8 @@ async fn visit(
         known: HostKnown::default(),
         forget: false,
         warnings: Vec::new(),
+        pinned: target.pinned.clone(),
+        target: target.clone(),
         row,
         started: Instant::now(),
     };
@@ -223,14 +240,35 @@ async fn visit(
         }
     };
     slots.connected().await;
+    visit.pinned = visit.pinned.take().or_else(|| session.first_contact().map(|key| key.public_key.clone()));
     visit.known.arch = Some(session.hello().arch.clone()).filter(|arch| !arch.is_empty());
-    let result = work.on_host(&mut visit, &mut session).await;
+    let stop = visit.run.stop.clone();
+    let result = tokio::select! {
+        biased;
+        result = work.on_host(&mut visit, &mut session) => result,
+        () = cut(&stop) => Err(Halt::Cut),
+    };
     let output = session.output();
-    if let Err(error) = session.close().await {
+    if matches!(result, Err(Halt::Cut)) {
+        // ends the process group of the script; its steps leave nothing half
+        session.abort().await;
+    } else if let Err(error) = session.close().await {
         // every step was answered before: only the goodbye was lost
         tracing::debug!(host = %target.display(), %error, "close a session");
     }
     visit.end(result, Some(output)).await;
+}
+
+/// Comes back when a step that is under way has to end, too: its task was cancelled or makes room for
+/// another. A manager that ends lets it go on.
+async fn cut(stop: &Stop) {
+    stop.token().cancelled().await;
+    loop {
+        tokio::time::sleep(STEP_GRACE).await;
+        if stop.why() != Some(Why::Shutdown) {
+            return;
+        }
+    }
 }
 
 /// Keeps the key that a host showed instead of its pinned one, so that a person can accept it.
@@ -264,78 +302,4 @@ async fn open(
         return Err(HostError::new(Cause::HostKeyChanged, Step::Connect, message));
     }
     Ok(session)
-}
-
-/// How a host is reached.
-pub(crate) fn target_of(pool: &Pool, host: &Host, auth: &Arc<Auth>, pinned: Option<String>) -> Target {
-    let install_path = pool.settings.install_path_on(&pool.name, &host_folder(host));
-    let user = host.spec.user.clone().unwrap_or_else(|| pool.settings.ssh_user.clone());
-    match pool.settings.transport {
-        TransportName::Local => Target::local(&host.spec.address, install_path),
-        TransportName::Ssh => Target {
-            address: host.spec.address.clone(),
-            port: host.spec.ssh_port(),
-            user: if user.is_empty() { own_user() } else { user },
-            auth: Arc::clone(auth),
-            pinned,
-            install_path,
-            jump: None,
-        },
-    }
-}
-
-/// What `{host}` stands for: with its port when it has one of its own, so that two hosts never share a folder.
-fn host_folder(host: &Host) -> String {
-    match host.spec.port {
-        Some(port) => format!("{}_{port}", host.spec.address),
-        None => host.spec.address.clone(),
-    }
-}
-
-/// As ssh does: without another word, the user who runs the manager.
-fn own_user() -> String {
-    std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "root".to_owned())
-}
-
-async fn pinned_keys(context: &Context, pool: &Pool) -> Result<HashMap<(String, u16), String>, ActionError> {
-    if pool.settings.transport == TransportName::Local {
-        return Ok(HashMap::new());
-    }
-    let keys = context.store.host_keys(pool.id).await?;
-    Ok(keys.into_iter().map(|(place, key)| (place, key.public_key)).collect())
-}
-
-/// The pool's key, else the agent of the user who runs the manager.
-async fn auth_of(context: &Context, pool: &Pool) -> Result<Auth, ActionError> {
-    if pool.settings.transport == TransportName::Local {
-        return Ok(Auth::none());
-    }
-    let Some(key) = secret_text(context, pool, SSH_KEY).await? else {
-        return match std::env::var_os("SSH_AUTH_SOCK") {
-            Some(socket) => Ok(Auth::agent(socket)),
-            None => {
-                Err(ActionError::Failed("the pool has no SSH key, and there is no ssh-agent; give it a key".into()))
-            }
-        };
-    };
-    let passphrase = secret_text(context, pool, SSH_PASSPHRASE).await?;
-    let passphrase = passphrase.as_ref().map(|text| text.as_str());
-    let auth = match secret_text(context, pool, SSH_CERTIFICATE).await? {
-        Some(certificate) => Auth::certificate(&key, passphrase, &certificate),
-        None => Auth::key(&key, passphrase),
-    };
-    auth.map_err(|error| ActionError::Failed(format!("the pool's SSH key can't be used: {error}")))
-}
-
-async fn secret_text(
-    context: &Context,
-    pool: &Pool,
-    name: &str,
-) -> Result<Option<zeroize::Zeroizing<String>>, ActionError> {
-    let failed =
-        |error: &dyn std::fmt::Display| ActionError::Failed(format!("{name} of pool `{}`: {error}", pool.name));
-    let secret = context.secrets.get(&context.store, SecretScope::Pool(pool.id), name).await;
-    let Some(bytes) = secret.map_err(|error| failed(&error))? else { return Ok(None) };
-    let text = String::from_utf8(bytes.to_vec()).map_err(|_| failed(&"not a text"))?;
-    Ok(Some(zeroize::Zeroizing::new(text)))
 }

@@ -5,6 +5,7 @@
 //! may begin again after a crash: hosts that are final are left out, and every other one is asked
 //! for its status first.
 
+pub(crate) mod access;
 mod check;
 mod converge;
 mod crawl;
@@ -18,6 +19,7 @@ mod plan;
 mod prepare;
 mod remove;
 mod rolling;
+pub(crate) mod rotate;
 mod suspend;
 mod usage;
 
@@ -72,6 +74,10 @@ pub struct Context {
     pub geo: Geo,
     /// What packages may need beside themselves.
     pub runtimes: Runtimes,
+    /// Socket of the ssh-agent of the user who runs the manager.
+    pub agent: Option<std::path::PathBuf>,
+    /// Places at jump hosts.
+    pub jumps: access::JumpPlaces,
 }
 
 impl Context {
@@ -90,6 +96,8 @@ impl Context {
             ssh: Arc::new(p2ppool_remote::Ssh::default()),
             local: Arc::new(p2ppool_remote::Local),
             deadlines: Deadlines::default(),
+            agent: std::env::var_os("SSH_AUTH_SOCK").map(Into::into),
+            jumps: access::JumpPlaces::default(),
             bundles,
         }
     }
@@ -161,6 +169,7 @@ pub(crate) async fn run(run: &Run) -> Result<End, ActionError> {
         Action::GatherData => Box::pin(gather::data(run, pool)).await,
         Action::GatherUsage => Box::pin(gather::usage(run, pool)).await,
         Action::Fault => Box::pin(fault::run(run, pool)).await,
+        Action::RotateKey => Box::pin(rotate::run(run, pool)).await,
     }
 }
 

@@ -10,6 +10,7 @@ use p2ppool_model::{HostId, PoolId, Time};
 use p2ppool_store::{Page, SnapshotRange, StoreError, TaskFilter};
 
 use super::Inner;
+use crate::actions::access;
 use crate::service::keys;
 
 /// Ended tasks looked at: the newest of each action is among them.
@@ -75,8 +76,11 @@ async fn look_at(inner: &Inner, id: PoolId, rules: &[&AlertRule]) -> Result<u64,
     let tasks = store.tasks(&filter, Page::first(TASKS_MAX)).await?.items;
     let tasks: Vec<_> = tasks.into_iter().filter(|task| task.state.is_final()).collect();
     let shown = keys::all_shown(store).await?;
+    // behind a jump host whose key changed, no host can be trusted
+    let jumps = access::settings(store, &pool).await?.jumps;
+    let way_changed = jumps.iter().any(|jump| shown.contains(&jump.key()));
     let keys_changed: HashSet<HostId> =
-        hosts.iter().filter(|host| shown.contains(&host.spec.key())).map(|host| host.id).collect();
+        hosts.iter().filter(|host| way_changed || shown.contains(&host.spec.key())).map(|host| host.id).collect();
     let known = Known { pool: &pool, hosts: &hosts, crawls: &crawls, tasks: &tasks, keys_changed: &keys_changed };
     let mut changed = 0;
     for rule in rules {

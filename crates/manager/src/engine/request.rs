@@ -168,6 +168,8 @@ impl Engine {
         let wanted = |leaving: bool| match action {
             // takes off what left the list, too
             Action::Install | Action::Upgrade | Action::Check | Action::Stop => true,
+            // they are uninstalled with the new key
+            Action::RotateKey => true,
             Action::UninstallCheck => leaving || pool.state == PoolState::Uninstalling,
             _ => !leaving,
         };
@@ -196,8 +198,8 @@ fn allowed(pool: &Pool, action: Action) -> Result<(), AskError> {
     let refuse = |why: &str| Err(AskError::Refused(format!("pool `{}` {why}", pool.name)));
     match (pool.state, action) {
         (_, Action::Install | Action::Stop | Action::UninstallCheck) => Ok(()),
-        // tries the way to the hosts out
-        (PoolState::Created, Action::GatherUsage) => Ok(()),
+        // they try the way to the hosts out, and change it
+        (PoolState::Created, Action::GatherUsage | Action::RotateKey) => Ok(()),
         (PoolState::Created, _) => refuse("is not installed yet; install it first"),
         (PoolState::Uninstalling, _) => refuse("is being uninstalled; install it again, or wait until it is gone"),
         (PoolState::Suspended, Action::Crawl | Action::Fault) => refuse("is suspended; resume it first"),

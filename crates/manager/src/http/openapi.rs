@@ -21,7 +21,7 @@ use crate::http::handlers::{
     oidc, permissions, pools, rollouts, runtimes, schedules, second_factor, sessions, shares, snapshots, tasks, users,
     views, workflows,
 };
-use crate::http::handlers::{alerts, geo, metrics, resources};
+use crate::http::handlers::{alerts, geo, metrics, resources, ssh};
 use crate::http::handlers::{churn, deployed, history, topology};
 
 /// Where the API lives.
@@ -92,6 +92,9 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(hosts::trust))
         .routes(routes!(keys::show, keys::set))
         .routes(routes!(keys::generate))
+        .routes(routes!(ssh::show, ssh::set))
+        .routes(routes!(ssh::set_jump_key, ssh::delete_jump_key))
+        .routes(routes!(ssh::trust))
         .routes(routes!(tasks::list))
         .routes(routes!(tasks::show))
         .routes(routes!(tasks::hosts))
@@ -119,6 +122,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(actions::gather_logs))
         .routes(routes!(actions::gather_data))
         .routes(routes!(actions::gather_usage))
+        .routes(routes!(actions::rotate_key))
         .routes(routes!(connect::show))
         .routes(routes!(geo::show, geo::set))
         .routes(routes!(geo::lookup))
@@ -160,6 +164,8 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(hosts::list, hosts::replace))
         .routes(routes!(actions::upgrade))
         .routes(routes!(geo::overrides, geo::set_overrides))
+        .routes(routes!(ssh::known_hosts))
+        .routes(routes!(ssh::import))
         .layer(DefaultBodyLimit::max(HOST_LIST_MAX))
         .layer(super::answer_deadline());
     let uploads = OpenApiRouter::new().routes(routes!(bundles::list, bundles::upload));

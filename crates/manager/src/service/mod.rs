@@ -23,6 +23,7 @@ pub mod schedules;
 pub mod second_factor;
 pub mod sessions;
 pub mod shares;
+pub mod ssh;
 pub mod tasks;
 pub mod topology;
 pub mod users;

@@ -80,6 +80,10 @@ action!(
     /// pool takes before its install.
     gather_usage, "/pools/{pool}/gather_usage", GatherUsage, UsageParams
 );
+action!(
+    /// Replaces the SSH key on every host: adds the new one, proves a login with it, then withdraws the old one.
+    rotate_key, "/pools/{pool}/rotate_key", RotateKey, NoParams
+);
 
 /// Stops or kills chosen nodes on purpose, or starts again what is down. The seed of a random choice is recorded.
 #[utoipa::path(post, path = "/pools/{pool}/fault", tag = "actions", params(("pool" = String, Path)),

@@ -40,6 +40,22 @@ pub(crate) struct NewKey {
     #[serde(default)]
     #[schema(format = Password)]
     passphrase: Option<String>,
+    /// The OpenSSH user certificate made for it (the file `…-cert.pub`), when there is one.
+    #[serde(default)]
+    certificate: Option<String>,
+}
+
+impl NewKey {
+    /// Nothing in it is longer than it can be.
+    pub(crate) fn checked(&self) -> Result<keys::NewKey<'_>, Error> {
+        let certificate = self.certificate.as_deref();
+        for (field, text) in [("key", Some(self.key.as_str())), ("certificate", certificate)] {
+            if text.is_some_and(|text| text.len() > KEY_MAX) {
+                return Err(Error::field(field, format!("is longer than any key ({KEY_MAX} bytes)")));
+            }
+        }
+        Ok(keys::NewKey { key: &self.key, passphrase: self.passphrase.as_deref(), certificate })
+    }
 }
 
 /// What is public about the pool's key; null when it has none.
@@ -64,10 +80,7 @@ pub(crate) async fn set(
     Json(new): Json<NewKey>,
 ) -> Result<axum::Json<KeyInfo>, Error> {
     let pool = pools::changeable(&app, &caller.viewer, &name).await?;
-    if new.key.len() > KEY_MAX {
-        return Err(Error::field("key", format!("is longer than any key ({KEY_MAX} bytes)")));
-    }
-    Ok(axum::Json(keys::set(&app, &pool, &new.key, new.passphrase.as_deref()).await?.into()))
+    Ok(axum::Json(keys::set(&app, &pool, &new.checked()?).await?.into()))
 }
 
 /// Makes a new key for the pool; put `public_key` into `authorized_keys` on its hosts.

@@ -31,6 +31,7 @@ pub(crate) mod second_factor;
 pub(crate) mod sessions;
 pub(crate) mod shares;
 pub(crate) mod snapshots;
+pub(crate) mod ssh;
 pub(crate) mod tasks;
 pub(crate) mod topology;
 pub(crate) mod users;

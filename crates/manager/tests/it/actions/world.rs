@@ -47,6 +47,14 @@ impl World {
         Self::with_ssh(Arc::new(p2ppool_remote::Ssh::default())).await
     }
 
+    /// With SSH as it is, and this agent's socket.
+    pub(crate) async fn with_agent(agent: Option<std::path::PathBuf>) -> Self {
+        let folder = tempfile::Builder::new().prefix("p2ppool-world-").tempdir().unwrap();
+        let context = Context { agent, ..context(folder.path()).await };
+        let engine = Engine::start(context.clone(), pace()).await.unwrap();
+        Self { engine, context, folder: Some(folder) }
+    }
+
     pub(crate) fn folder(&self) -> &std::path::Path {
         self.folder.as_ref().unwrap().path()
     }
