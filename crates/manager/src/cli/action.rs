@@ -44,6 +44,7 @@ pub(super) async fn run(command: ActionCommand, client: &Client, output: Output)
         }
         ActionCommand::Check { on } => (Action::Check, on, json!({})),
         ActionCommand::Crawl { on, settle } => (Action::Crawl, on, json!({ "settle": settle })),
+        ActionCommand::RotateKey { on } => (Action::RotateKey, on, json!({})),
         ActionCommand::UninstallCheck { on } => (Action::UninstallCheck, on, json!({})),
         ActionCommand::Fault { kind, on, share, labels, seed } => {
             let labels = labels.unwrap_or_default();

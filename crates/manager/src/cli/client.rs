@@ -119,6 +119,12 @@ impl Client {
         self.json(Method::PATCH, path, self.request(Method::PATCH, path).json(body)).await
     }
 
+    /// Asks about a text.
+    pub(super) async fn post_text<T: DeserializeOwned>(&self, path: &str, text: String) -> Result<T, CliError> {
+        let request = self.request(Method::POST, path).header("content-type", "text/plain; charset=utf-8").body(text);
+        self.json(Method::POST, path, request).await
+    }
+
     /// Replaces a text.
     pub(super) async fn put_text<T: DeserializeOwned>(&self, path: &str, text: String) -> Result<T, CliError> {
         let request = self.request(Method::PUT, path).header("content-type", "text/plain; charset=utf-8").body(text);
@@ -133,6 +139,16 @@ impl Client {
     /// Deletes.
     pub(super) async fn delete(&self, path: &str) -> Result<(), CliError> {
         self.send(Method::DELETE, path, self.request(Method::DELETE, path)).await.map(drop)
+    }
+
+    /// Deletes; the answer tells what.
+    pub(super) async fn delete_for<T: DeserializeOwned>(&self, path: &str) -> Result<T, CliError> {
+        self.json(Method::DELETE, path, self.request(Method::DELETE, path)).await
+    }
+
+    /// Sends JSON; there is no answer.
+    pub(super) async fn post_for_nothing(&self, path: &str, body: &impl Serialize) -> Result<(), CliError> {
+        self.send(Method::POST, path, self.request(Method::POST, path).json(body)).await.map(drop)
     }
 
     /// Streams a file from disk.

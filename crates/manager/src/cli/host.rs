@@ -32,14 +32,16 @@ pub(super) async fn run(command: HostCommand, client: &Client, output: Output) -
                 )
             })
         }
-        HostCommand::Trust { pool, host, fingerprint } => trust(&pool, &host, fingerprint, client, output).await,
+        HostCommand::Import { file } => super::ssh::import(&file, client, output).await,
+        HostCommand::KnownHosts { pool, file } => super::ssh::known_hosts(&pool, &file, client, output).await,
+        HostCommand::Trust { pool, host, key } => trust(&pool, &host, key, client, output).await,
     }
 }
 
 pub(super) async fn run_key(command: KeyCommand, client: &Client, output: Output) -> Result<(), CliError> {
     let (pool, answer): (PoolName, Value) = match command {
-        KeyCommand::Set { pool, file, passphrase_file } => {
-            let body = key_body(&file, passphrase_file.as_deref())?;
+        KeyCommand::Set { pool, file, passphrase_file, certificate } => {
+            let body = key_body(&file, passphrase_file.as_deref(), certificate.as_deref())?;
             let answer = client.put(&format!("pools/{pool}/key"), &body).await?;
             (pool, answer)
         }
@@ -59,11 +61,14 @@ pub(super) async fn run_key(command: KeyCommand, client: &Client, output: Output
     })
 }
 
-/// A private key file and the file with its passphrase, as the API takes them.
-pub(super) fn key_body(file: &Path, passphrase: Option<&Path>) -> Result<Value, CliError> {
+/// A private key file and the files with its passphrase and its certificate, as the API takes them.
+pub(super) fn key_body(file: &Path, passphrase: Option<&Path>, certificate: Option<&Path>) -> Result<Value, CliError> {
     let mut body = json!({ "key": read_text(file)? });
     if let Some(passphrase) = passphrase {
         body["passphrase"] = Value::from(read_text(passphrase)?.trim_end_matches(['\r', '\n']));
+    }
+    if let Some(certificate) = certificate {
+        body["certificate"] = Value::from(read_text(certificate)?);
     }
     Ok(body)
 }
@@ -102,7 +107,7 @@ fn key_text(pool: &PoolName, address: &str, keys: &Value) -> String {
     let both = line("pinned", "since") + &line("shown", "at");
     match keys["shown"]["fingerprint"].as_str() {
         Some(shown) if keys["pinned"]["fingerprint"] != keys["shown"]["fingerprint"] => format!(
-            "{address}\n{both}if the new key is right: p2ppool host trust {pool} {address} --fingerprint {shown}"
+            "{address}\n{both}if the new key is right: p2ppool host trust {pool} {address} --key {shown}"
         ),
         _ => format!("{address}\n{both}"),
     }

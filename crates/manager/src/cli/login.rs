@@ -103,7 +103,8 @@ pub(super) async fn run_token(command: TokenCommand, client: &Client, output: Ou
     }
 }
 
-fn ask_password(name: &str) -> Result<String, CliError> {
+/// Asks at the terminal, without echo.
+pub(super) fn ask_password(name: &str) -> Result<String, CliError> {
     eprint!("password of {name}: ");
     let echo = Echo::off();
     let mut line = String::new();

@@ -22,6 +22,9 @@ mod rolling;
 mod runtime;
 mod schedule;
 mod serve;
+mod session;
+mod share;
+mod ssh;
 mod task;
 mod user;
 mod watch;
@@ -100,6 +103,7 @@ async fn client_command(command: Command, client: Client, output: Output) -> Res
         Command::Host(command) => host::run(command, &client, output).await?,
         Command::Key(command) => host::run_key(command, &client, output).await?,
         Command::Runtime(command) => runtime::run(command, &client, output).await?,
+        Command::Ssh(command) => ssh::run(command, &client, output).await?,
         Command::Bundle(command) => bundle::run(command, &client, output).await?,
         Command::User(command) => user::run(command, &client, output).await?,
         Command::Audit(args) => audit::run(args, &client, output).await?,
@@ -107,6 +111,10 @@ async fn client_command(command: Command, client: Client, output: Output) -> Res
         Command::Login(login) => login::login(login, &client, output).await?,
         Command::Logout => login::logout(&client)?,
         Command::Token(command) => login::run_token(command, &client, output).await?,
+        Command::Share(command) => share::run(command, &client, output).await?,
+        Command::View(command) => share::run_view(command, &client, output).await?,
+        Command::Session(command) => session::run(command, &client, output).await?,
+        Command::Totp(command) => session::run_totp(command, &client, output).await?,
         Command::Nodes(nodes) => node::nodes(nodes, &client, output).await?,
         Command::Alert(command) => alert::run(command, &client, output).await?,
         Command::Top { pool, by, limit } => node::top(&pool, by, limit, &client, output).await?,

@@ -43,7 +43,7 @@ pub(super) async fn run(command: PoolCommand, client: &Client, output: Output) -
             if let Some(file) = hosts {
                 body["hosts"] = Value::String(read_text(&file)?);
             }
-            let key = key.map(|file| key_body(&file, passphrase_file.as_deref())).transpose()?;
+            let key = key.map(|file| key_body(&file, passphrase_file.as_deref(), None)).transpose()?;
             let has_key = key.is_some();
             let mut created: Summary = client.post("pools", &body).await?;
             if let Some(key) = key {

@@ -70,6 +70,11 @@ pub(in crate::cli) enum ActionCommand {
         #[arg(long)]
         settle: bool,
     },
+    /// Replace the SSH key on every host: add the new one, prove it, withdraw the old one
+    RotateKey {
+        #[command(flatten)]
+        on: On,
+    },
     /// Retry the hosts that stop could not reach
     UninstallCheck {
         #[command(flatten)]

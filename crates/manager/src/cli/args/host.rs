@@ -25,15 +25,27 @@ pub(in crate::cli) enum HostCommand {
         /// File with one host per line, `-` for standard input
         file: PathBuf,
     },
-    /// Show the pinned key of a host, and accept another one by its fingerprint
+    /// Show the pinned key of a host, and accept another one
     Trust {
         /// Name of the pool
         pool: PoolName,
         /// Address of the host, as in the host list
         host: String,
         /// The new key's fingerprint (`SHA256:…`); without it, both keys are shown
-        #[arg(long)]
-        fingerprint: Option<String>,
+        #[arg(long, value_name = "FINGERPRINT")]
+        key: Option<String>,
+    },
+    /// Read the hosts of an OpenSSH configuration and print them as a host list
+    Import {
+        /// The file, such as ~/.ssh/config; `-` for standard input
+        file: PathBuf,
+    },
+    /// Pin the host keys that a known_hosts file has for the pool's hosts
+    KnownHosts {
+        /// Name of the pool
+        pool: PoolName,
+        /// The file, such as ~/.ssh/known_hosts; `-` for standard input
+        file: PathBuf,
     },
 }
 
@@ -48,6 +60,9 @@ pub(in crate::cli) enum KeyCommand {
         /// File with the key's passphrase
         #[arg(long, value_name = "FILE")]
         passphrase_file: Option<PathBuf>,
+        /// File with the OpenSSH user certificate made for the key (`…-cert.pub`)
+        #[arg(long, value_name = "FILE")]
+        certificate: Option<PathBuf>,
     },
     /// Make a key for the pool and print its public half
     Generate {

@@ -10,6 +10,9 @@ mod host;
 mod manager;
 mod node;
 mod pool;
+mod session;
+mod share;
+mod ssh;
 mod task;
 
 use std::path::PathBuf;
@@ -27,6 +30,9 @@ pub(super) use host::{HostCommand, KeyCommand};
 pub(super) use manager::{BackupArgs, CertCommand, DemoArgs, RestoreArgs, SecretsCommand, ServeArgs};
 pub(super) use node::{NodesArgs, StatsArgs};
 pub(super) use pool::{GrantArg, PoolCommand, SettingsArgs};
+pub(super) use session::{SessionCommand, TotpCommand};
+pub(super) use share::{ShareArgs, ShareCommand, ViewArgs, ViewCommand, ViewOf};
+pub(super) use ssh::SshCommand;
 pub(super) use task::TaskCommand;
 
 /// The manager that a client talks to when nobody says otherwise.
@@ -122,12 +128,15 @@ pub(super) enum Command {
         #[arg(long, default_value_t = 10)]
         limit: u32,
     },
-    /// Hosts of a pool: list, set, trust
+    /// Hosts of a pool: list, set, trust, import, known-hosts
     #[command(subcommand)]
     Host(HostCommand),
     /// The SSH key of a pool
     #[command(subcommand)]
     Key(KeyCommand),
+    /// How a pool's hosts are reached: agent, jump hosts
+    #[command(subcommand)]
+    Ssh(SshCommand),
     /// Software archives: upload, list
     #[command(subcommand)]
     Bundle(BundleCommand),
@@ -152,6 +161,18 @@ pub(super) enum Command {
     /// API tokens: create, list, revoke
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Share links of a pool: list, create, revoke
+    #[command(subcommand)]
+    Share(ShareCommand),
+    /// How tables of a pool are shown: show, set, reset
+    #[command(subcommand)]
+    View(ViewCommand),
+    /// One's own sessions in browsers: list, end
+    #[command(subcommand)]
+    Session(SessionCommand),
+    /// One's own second factor: show, begin, confirm, end
+    #[command(subcommand)]
+    Totp(TotpCommand),
     /// Print the OpenAPI document
     Openapi,
     /// Print completions for a shell

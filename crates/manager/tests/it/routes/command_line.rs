@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 
 use crate::support::{TestApp, crawl, node};
 
-struct Shell<'a> {
+pub(super) struct Shell<'a> {
     app: &'a TestApp,
-    home: tempfile::TempDir,
+    pub(super) home: tempfile::TempDir,
 }
 
 impl<'a> Shell<'a> {
-    fn new(app: &'a TestApp) -> Self {
+    pub(super) fn new(app: &'a TestApp) -> Self {
         Self { app, home: tempfile::tempdir().unwrap() }
     }
 
@@ -29,18 +29,18 @@ impl<'a> Shell<'a> {
             .unwrap()
     }
 
-    async fn ok(&self, words: &[&str]) -> String {
+    pub(super) async fn ok(&self, words: &[&str]) -> String {
         let output = self.run(words).await;
         assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }
 
-    async fn json(&self, words: &[&str]) -> Value {
+    pub(super) async fn json(&self, words: &[&str]) -> Value {
         let text = self.ok(&[words, &["--json"]].concat()).await;
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{words:?}: {error}: {text}"))
     }
 
-    async fn fails(&self, words: &[&str]) -> String {
+    pub(super) async fn fails(&self, words: &[&str]) -> String {
         let output = self.run(words).await;
         assert!(!output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stdout));
         String::from_utf8(output.stderr).unwrap()
