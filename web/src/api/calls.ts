@@ -12,6 +12,7 @@ import type {
   PoolSettings,
   Rolling,
   SchedulePatch,
+  SshAccess,
 } from './types';
 
 type Signal = AbortSignal | undefined;
@@ -74,15 +75,37 @@ export const trustHostKey = (pool: string, host: string, fingerprint: string) =>
 
 export const key = (pool: string, signal?: Signal) =>
   answer(client.GET('/api/v1/pools/{pool}/key', { params: of(pool), signal }));
-export const putKey = (pool: string, key: string, passphrase: string) =>
+export const putKey = (pool: string, key: string, passphrase: string, certificate = '') =>
   answer(
     client.PUT('/api/v1/pools/{pool}/key', {
       params: of(pool),
-      body: { key, passphrase: passphrase === '' ? null : passphrase },
+      body: {
+        key,
+        passphrase: passphrase === '' ? null : passphrase,
+        certificate: certificate.trim() === '' ? null : certificate,
+      },
     }),
   );
 export const generateKey = (pool: string) =>
   answer(client.POST('/api/v1/pools/{pool}/key/generate', { params: of(pool) }));
+
+export const sshAccess = (pool: string, signal?: Signal) =>
+  answer(client.GET('/api/v1/pools/{pool}/ssh', { params: of(pool), signal }));
+export const putSshAccess = (pool: string, body: SshAccess) =>
+  answer(client.PUT('/api/v1/pools/{pool}/ssh', { params: of(pool), body }));
+export const putJumpKey = (pool: string, key: string, passphrase: string) =>
+  answer(
+    client.PUT('/api/v1/pools/{pool}/ssh/jump-key', {
+      params: of(pool),
+      body: { key, passphrase: passphrase === '' ? null : passphrase },
+    }),
+  );
+export const deleteJumpKey = (pool: string) =>
+  answer(client.DELETE('/api/v1/pools/{pool}/ssh/jump-key', { params: of(pool) }));
+export const trustJump = (pool: string, jump: string, fingerprint: string) =>
+  answer(client.POST('/api/v1/pools/{pool}/ssh/trust', { params: of(pool), body: { jump, fingerprint } }));
+export const putKnownHosts = (pool: string, text: string) =>
+  answer(client.PUT('/api/v1/pools/{pool}/known-hosts', { params: of(pool), body: text, ...asText }));
 
 export const bundles = (signal?: Signal) => answer(client.GET('/api/v1/bundles', { signal }));
 export const uploadBundle = (file: File, progress: (share: number) => void) =>

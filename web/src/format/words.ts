@@ -22,6 +22,7 @@ export const ACTION_EFFECTS: Record<Action, string> = {
   gather_logs: 'Brings back the logs of every node.',
   gather_data: 'Brings back the result files of every host.',
   gather_usage: 'Measures memory, CPU, load and disk of every host.',
+  rotate_key: 'Puts a new SSH key on every host, proves it, and withdraws the old one.',
   fault: 'Stops or kills chosen nodes on purpose, or starts them again.',
 };
 

@@ -12,9 +12,12 @@ const OFFERED: Record<PoolSummary['state'], { main: Action[]; more: Action[] }> 
   created: { main: ['install'], more: ['stop'] },
   running: {
     main: ['crawl', 'check'],
-    more: ['upgrade', 'gather_logs', 'gather_data', 'gather_usage', 'fault', 'suspend', 'stop'],
+    more: ['upgrade', 'gather_logs', 'gather_data', 'gather_usage', 'fault', 'rotate_key', 'suspend', 'stop'],
   },
-  suspended: { main: ['resume'], more: ['upgrade', 'gather_logs', 'gather_data', 'gather_usage', 'stop'] },
+  suspended: {
+    main: ['resume'],
+    more: ['upgrade', 'gather_logs', 'gather_data', 'gather_usage', 'rotate_key', 'stop'],
+  },
   uninstalling: { main: ['uninstall_check'], more: ['stop'] },
 };
 
@@ -34,10 +37,11 @@ function whyNot(pool: PoolSummary, action: Action): string | undefined {
   const stop = pool.tasks.find((task) => task.action === 'stop');
   if (stop && (action === 'install' || action === 'upgrade')) return `Task #${stop.id} stops the pool.`;
   if (pool.hosts.total === 0 && action === 'install') return 'The pool has no hosts yet.';
+  if (action === 'rotate_key' && pool.transport === 'local') return 'Its hosts are reached without a key.';
   return undefined;
 }
 
 /** Actions that ask before they start, because nodes stop or files go. */
 export function asksFirst(action: Action): boolean {
-  return ['install', 'upgrade', 'fault', 'suspend', 'stop'].includes(action);
+  return ['install', 'upgrade', 'fault', 'rotate_key', 'suspend', 'stop'].includes(action);
 }

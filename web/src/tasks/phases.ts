@@ -24,6 +24,7 @@ const USUAL: Partial<Record<Action, Step[]>> = {
   gather_logs: ['connect', 'logs'],
   gather_data: ['connect', 'data'],
   gather_usage: ['connect', 'usage'],
+  rotate_key: ['connect', 'configure', 'verify'],
 };
 
 /** The phases of a task that works on hosts. */
