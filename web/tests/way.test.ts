@@ -25,7 +25,8 @@ test('what a person typed becomes the settings and back', () => {
     jump_handshakes: 4,
   });
   expect(wayOf(access)).toEqual(form);
-  expect(accessOf(wayOf({}))).toEqual({ agent: false, agent_key: null, jumps: [], jump_handshakes: null });
+  const nothing = { agent: false, agent_key: null, jumps: [], jump_handshakes: null };
+  expect(accessOf(wayOf(nothing))).toEqual(nothing);
 });
 
 test('every wrong field is named', () => {

@@ -15,9 +15,9 @@ const HANDSHAKES_MAX = 256;
 
 export function wayOf(access: SshAccess): WayForm {
   return {
-    agent: access.agent ?? false,
+    agent: access.agent,
     agentKey: access.agent_key ?? '',
-    jumps: (access.jumps ?? []).map(jumpText).join(', '),
+    jumps: access.jumps.map(jumpText).join(', '),
     handshakes: access.jump_handshakes?.toString() ?? '',
   };
 }
