@@ -106,9 +106,9 @@ fn key_text(pool: &PoolName, address: &str, keys: &Value) -> String {
     };
     let both = line("pinned", "since") + &line("shown", "at");
     match keys["shown"]["fingerprint"].as_str() {
-        Some(shown) if keys["pinned"]["fingerprint"] != keys["shown"]["fingerprint"] => format!(
-            "{address}\n{both}if the new key is right: p2ppool host trust {pool} {address} --key {shown}"
-        ),
+        Some(shown) if keys["pinned"]["fingerprint"] != keys["shown"]["fingerprint"] => {
+            format!("{address}\n{both}if the new key is right: p2ppool host trust {pool} {address} --key {shown}")
+        }
         _ => format!("{address}\n{both}"),
     }
 }

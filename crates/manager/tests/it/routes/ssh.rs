@@ -101,9 +101,7 @@ async fn keys_of_a_known_hosts_file_are_pinned_and_a_pinned_one_is_never_replace
     app.put("pools/x/ssh", json!({ "jumps": [{ "address": "gate" }] })).await.expect(200);
     let folder = tempfile::tempdir().unwrap();
     let [(_, a), (_, b), (_, c)] = ["a", "b", "c"].map(|name| key(folder.path(), name, "ed25519"));
-    let text = format!(
-        "one,10.0.0.1 {a}\n[two]:2222 {b}\ngate {c}\n@revoked gate {c}\nfour {c}\n"
-    );
+    let text = format!("one,10.0.0.1 {a}\n[two]:2222 {b}\ngate {c}\n@revoked gate {c}\nfour {c}\n");
     let file = folder.path().join("known_hosts");
     std::fs::write(&file, text).unwrap();
     // names become hashes, as HashKnownHosts leaves them
