@@ -31,7 +31,8 @@ LC_ALL=C
 export LC_ALL
 
 # Limits; seconds and bytes. Tests make them smaller by the environment.
-READY_WAIT=${P2PPOOL_READY_WAIT:-15}
+READY_USUAL=${P2PPOOL_READY_WAIT:-15}
+READY_WAIT=$READY_USUAL
 STOP_WAIT=${P2PPOOL_STOP_WAIT:-10}
 LOCK_WAIT=${P2PPOOL_LOCK_WAIT:-5}
 BACKOFF_MAX=${P2PPOOL_BACKOFF_MAX:-60}
@@ -41,7 +42,8 @@ LOG_FILES=7
 DAY_LOOK=${P2PPOOL_DAY_LOOK:-60}
 PACKAGE_MAX=1073741824
 CONFIG_MAX=1048576
-SUM_BY_OPENSSL=2097152
+# From here on it is cheaper than sha256sum: it starts slowly, and uses what processors have for this.
+SUM_BY_OPENSSL=800000
 FETCH_MAX=1073741824
 # They travel as arguments of tar.
 DATA_FILES_MAX=2000
@@ -58,6 +60,7 @@ OUT=
 NAP=
 BOOT=
 OWN=
+LOCKED=
 HARD=
 
 # ---------------------------------------------------------------- answers
@@ -362,6 +365,7 @@ take_lock() {
     [ "$NOW" -lt "$_give_up" ] || fail busy "another step is under way on $ROOT: process $PID holds its lock"
     nap
   done
+  LOCKED=yes
 }
 
 # free_lock FOLDER: if this process holds it.
@@ -477,9 +481,9 @@ watch_start() {
   while [ -z "$STOPPING" ] && [ "$NOW" -lt "$_until" ]; do
     # it takes its time in any case
     nap
-    alive "$NODE" || return
     line_of "$ROOT/run/node"
     if [ "$LINE" = "$NODE" ] && try_ready 2>/dev/null; then break; fi
+    alive "$NODE" || return
     now
   done
   start_is_over
@@ -900,16 +904,13 @@ receive_file() {
   esac
 }
 
-# sum_of FILE [SIZE]: SUM is its SHA-256.
+# sum_of FILE SIZE: prints its SHA-256, first in a line.
 sum_of() {
-  # it uses the instructions that processors have for this, and takes long to start
-  if [ "${2:-0}" -gt "$SUM_BY_OPENSSL" ] && SUM=$(openssl dgst -sha256 -r <"$1" 2>/dev/null) &&
-    is_digest "${SUM%% *}"; then :
-  elif command -v sha256sum >/dev/null; then SUM=$(sha256sum <"$1")
-  elif command -v shasum >/dev/null; then SUM=$(shasum -a 256 <"$1")
-  elif command -v openssl >/dev/null; then SUM=$(openssl dgst -sha256 -r <"$1")
-  else SUM=$(busybox sha256sum <"$1"); fi
-  SUM=${SUM%% *}
+  if [ "$2" -ge "$SUM_BY_OPENSSL" ] && openssl dgst -sha256 -r <"$1" 2>/dev/null; then :
+  elif command -v sha256sum >/dev/null; then sha256sum <"$1"
+  elif command -v shasum >/dev/null; then shasum -a 256 <"$1"
+  elif command -v openssl >/dev/null; then openssl dgst -sha256 -r <"$1"
+  else busybox sha256sum <"$1"; fi
 }
 
 has_sum_tool() {
@@ -962,8 +963,12 @@ step_receive() {
   _tgz=$_part/.package
   layout "$_part"
   receive_file "$_what" "$ARG_size" "$_tgz"
-  sum_of "$_tgz" "$ARG_size"
-  [ "$SUM" = "$ARG_digest" ] || fail digest_mismatch "$_what should be $ARG_digest and what arrived is $SUM"
+  # by a file: output that is captured costs a process more
+  write "$_part/.sum" ""
+  sum_of "$_tgz" "$ARG_size" >"$_part/.sum"
+  line_of "$_part/.sum"
+  LINE=${LINE%% *}
+  [ "$LINE" = "$ARG_digest" ] || fail digest_mismatch "$_what should be $ARG_digest and what arrived is $LINE"
   # -o: files belong to this user, whoever packed them
   attempt tar -xzof "$_tgz" -C "$_part" || fail_io "unpack $_what in $ROOT" "$ERROR"
   [ -f "$_part/$_proof" ] || fail other "$_what holds no file named $_proof"
@@ -991,8 +996,8 @@ step_configure() {
   layout
   _config=$ROOT/shared/config/$ARG_name
   if is_digest "$ARG_digest" && [ -f "$_config" ] && has_sum_tool; then
-    sum_of "$_config"
-    if [ "$SUM" = "$ARG_digest" ]; then
+    _sum=$(sum_of "$_config" 0)
+    if [ "${_sum%% *}" = "$ARG_digest" ]; then
       raw changed false
       raw unchanged true
       answer
@@ -1420,44 +1425,61 @@ step_data() {
 
 # ---------------------------------------------------------------- requests
 
-# step NAME [KEY=VALUE…]: runs it apart, so that a failure ends only the step.
+# step NAME [KEY=VALUE…]: runs it in this shell, which a failure ends.
 step() {
-  (
-    STEP=$1
-    shift
-    exec 3>&1 1>&2
-    OUT='' ARG_digest='' ARG_size='' ARG_name='' ARG_max='' ARG_patterns='' ARG_unpacked='' ARG_hard='' ARG_into='' ARG_at=''
-    for _word in "$@"; do
-      case $_word in
-        digest=*) ARG_digest=${_word#*=} ;;
-        size=*) ARG_size=${_word#*=} ;;
-        name=*) ARG_name=${_word#*=} ;;
-        max=*) ARG_max=${_word#*=} ;;
-        patterns=*) ARG_patterns=${_word#*=} ;;
-        unpacked=*) ARG_unpacked=${_word#*=} ;;
-        hard=*) ARG_hard=${_word#*=} ;;
-        into=*) ARG_into=${_word#*=} ;;
-        at=*) ARG_at=${_word#*=} ;;
-        wait=*) is_number "${_word#*=}" && READY_WAIT=${_word#*=} ;;
-      esac
-    done
-    [ -z "$ROOT_ERROR" ] || fail other "$ROOT_ERROR"
-    case $STEP in
-      status | usage | receive | configure | activate | start | restart | stop | remove | logs | data) "step_$STEP" ;;
-      *)
-        quote "$STEP"
-        STEP=unknown
-        fail other "the host script knows no step $Q"
-        ;;
+  STEP=$1
+  shift
+  OUT='' ARG_digest='' ARG_size='' ARG_name='' ARG_max='' ARG_patterns='' ARG_unpacked='' ARG_hard='' ARG_into='' ARG_at=''
+  READY_WAIT=$READY_USUAL
+  for _word in "$@"; do
+    case $_word in
+      digest=*) ARG_digest=${_word#*=} ;;
+      size=*) ARG_size=${_word#*=} ;;
+      name=*) ARG_name=${_word#*=} ;;
+      max=*) ARG_max=${_word#*=} ;;
+      patterns=*) ARG_patterns=${_word#*=} ;;
+      unpacked=*) ARG_unpacked=${_word#*=} ;;
+      hard=*) ARG_hard=${_word#*=} ;;
+      into=*) ARG_into=${_word#*=} ;;
+      at=*) ARG_at=${_word#*=} ;;
+      wait=*) is_number "${_word#*=}" && READY_WAIT=${_word#*=} ;;
     esac
-  )
-  _status=$?
-  # a step that was cut or failed leaves nothing
-  if [ -d "$ROOT/run" ]; then
-    free_lock "$ROOT/run/steps.lock"
-    clean_parts mine
-  fi
-  return "$_status"
+  done
+  [ -z "$ROOT_ERROR" ] || fail other "$ROOT_ERROR"
+  case $STEP in
+    status | usage | receive | configure | activate | start | restart | stop | remove) "step_$STEP" ;;
+    # they go elsewhere, and delete what they made when they end
+    logs | data) ("step_$STEP") || exit ;;
+    *)
+      quote "$STEP"
+      STEP=unknown
+      fail other "the host script knows no step $Q"
+      ;;
+  esac
+  [ -z "$LOCKED" ] || free_lock "$ROOT/run/steps.lock"
+  LOCKED=
+}
+
+# clean_up: a step that was cut or failed leaves nothing.
+clean_up() {
+  [ -d "$ROOT/run" ] || return 0
+  free_lock "$ROOT/run/steps.lock"
+  clean_parts mine
+}
+
+# steps: answers requests until there are no more (0) or one failed (1).
+# shellcheck disable=SC2120 # `set --` gives them
+steps() {
+  exec 3>&1 1>&2
+  while IFS= read -r _line; do
+    eval "set -- $_line"
+    case ${1-} in
+      "") continue ;;
+      bye) break ;;
+    esac
+    step "$@"
+  done
+  exit 0
 }
 
 hello() {
@@ -1484,15 +1506,15 @@ serve() {
   trap "clean_parts mine; exit 143" HUP TERM INT
   hello
   if [ -z "$ROOT_ERROR" ] && [ -d "$ROOT/releases" ]; then clean_parts; fi
-  while IFS= read -r _line; do
-    eval "set -- $_line"
-    case ${1-} in
-      "") continue ;;
-      bye) break ;;
-    esac
-    step "$@"
+  # what failed ended its shell; another one goes on
+  while :; do
+    # shellcheck disable=SC2119
+    (steps)
+    _status=$?
+    [ "$_status" -ne 0 ] || break
+    clean_up
+    [ "$_status" -eq 1 ] || exit "$_status"
   done
-  return 0
 }
 
 main() {
@@ -1511,7 +1533,10 @@ main() {
     *)
       shift
       [ "$#" -eq 0 ] || shift
-      step "$_mode" "$@"
+      (exec 3>&1 1>&2 && step "$_mode" "$@")
+      _status=$?
+      clean_up
+      return "$_status"
       ;;
   esac
 }
