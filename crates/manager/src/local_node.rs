@@ -8,12 +8,13 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::time::Duration;
 
+use p2ppool_model::brunet::LocalNetwork;
 use p2ppool_model::host::HostSpec;
 use p2ppool_model::pool::{Pool, Ports};
 use p2ppool_model::{Digest, Time};
 use p2ppool_overlay::LocalNode;
 use p2ppool_remote::{HostError, HostSession, HostStatus, NodeState, Target};
-use p2ppool_store::StoreError;
+use p2ppool_store::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 
 use crate::actions::{ActionError, Context, Goal, LocalStep, Prepared, Run, walk_local};
@@ -32,6 +33,9 @@ pub struct LocalState {
     pub package: Option<Digest>,
     /// Why it does not run.
     pub problem: Option<String>,
+    /// The network that it is in, where that matters to who could get at it.
+    #[serde(default)]
+    pub network: Option<LocalNetwork>,
     /// What will keep it from working well, or who could get at it, in plain words.
     #[serde(default)]
     pub warnings: Vec<String>,
@@ -40,6 +44,11 @@ pub struct LocalState {
 /// The setting that keeps the ports of a pool's local node.
 pub(crate) fn ports_setting(pool: &Pool) -> String {
     format!("pool/{}/local_node_ports", pool.id)
+}
+
+/// The setting that keeps how a pool's local node was last seen.
+pub(crate) fn state_setting(pool: &Pool) -> String {
+    format!("pool/{}/local_node_state", pool.id)
 }
 
 /// Where a pool's local node is or would be. Its ports are chosen once and kept.
@@ -149,7 +158,7 @@ async fn bring_here(context: &Context, prepared: &Prepared, up: bool) -> LocalSt
         };
         visit(context, &prepared.pool, step).await.map_err(|error| error.to_string())
     };
-    match tokio::time::timeout(DEADLINE, attempt).await {
+    let state = match tokio::time::timeout(DEADLINE, attempt).await {
         Ok(Ok(status)) => told(&status),
         Ok(Err(problem)) => {
             tracing::warn!(pool = %prepared.pool.name, "bring up the local node: {problem}");
@@ -159,12 +168,32 @@ async fn bring_here(context: &Context, prepared: &Prepared, up: bool) -> LocalSt
             let problem = format!("it was not up within {} s", DEADLINE.as_secs());
             LocalState { problem: Some(problem), ..LocalState::default() }
         }
+    };
+    keep(context, &prepared.pool, &state).await;
+    state
+}
+
+/// What people are told between two looks at it.
+async fn keep(context: &Context, pool: &Pool, state: &LocalState) {
+    if let Err(error) = context.store.set_setting(&state_setting(pool), state, Time::now()).await {
+        tracing::warn!(pool = %pool.name, %error, "keep how the local node is");
     }
+}
+
+/// How the local node was when it was last started, stopped or checked.
+///
+/// # Errors
+/// When the store can't be read.
+pub async fn kept(store: &Store, pool: &Pool) -> Result<Option<LocalState>, StoreError> {
+    store.setting(&state_setting(pool)).await
 }
 
 /// Ends the local node; what it has stays.
 pub(crate) async fn down(context: &Context, pool: &Pool) {
-    settle(context, pool, &Goal::Down).await;
+    if is_here(context, pool) {
+        settle(context, pool, &Goal::Down).await;
+        keep(context, pool, &LocalState::default()).await;
+    }
 }
 
 /// Ends the local node and deletes what it has.
@@ -225,8 +254,14 @@ fn told(status: &HostStatus) -> LocalState {
         node: status.peer_id().map(str::to_owned),
         package: status.package.clone(),
         problem: None,
+        network: network(status),
         warnings: status.warnings.clone(),
     }
+}
+
+fn network(status: &HostStatus) -> Option<LocalNetwork> {
+    let told = status.node.as_ref()?.get("network")?;
+    serde_json::from_value(told.clone()).ok()
 }
 
 #[cfg(test)]

@@ -16,7 +16,19 @@ pub enum MonoRuntime {
     Bundled,
 }
 
-/// Settings of a Brunet pool. All but `call_deadline_s` and `crawl` are written on hosts.
+/// The network that the local node is in. Its XML-RPC server listens on every address without a password.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LocalNetwork {
+    /// A network namespace of its own, of which pasta opens to others only what nodes meet at. As a setting:
+    /// where that is possible.
+    #[default]
+    Own,
+    /// That of the manager's machine, whose firewall has to refuse the XML-RPC port from outside.
+    Host,
+}
+
+/// Settings of a Brunet pool. All but `call_deadline_s`, `crawl` and `local_network` are written on hosts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BrunetSettings {
@@ -30,6 +42,8 @@ pub struct BrunetSettings {
     pub devices: Vec<String>,
     /// Brunet's own security.
     pub security: BrunetSecurity,
+    /// Where the local node runs.
+    pub local_network: LocalNetwork,
     /// Seconds after which a silent node counts as such in a crawl, at most [`CALL_DEADLINE_MAX_S`].
     pub call_deadline_s: u16,
     /// What a crawl asks of each node beside `Information.Info`; each costs one more call per node.
@@ -81,6 +95,7 @@ impl Default for BrunetSettings {
             nodes_per_host: 1,
             devices: Vec::new(),
             security: BrunetSecurity::default(),
+            local_network: LocalNetwork::default(),
             call_deadline_s: 5,
             crawl: BrunetQuestions::default(),
         }
@@ -117,6 +132,7 @@ impl BrunetSettings {
         let asked_only = |settings: &Self| Self {
             call_deadline_s: Self::default().call_deadline_s,
             crawl: BrunetQuestions::default(),
+            local_network: LocalNetwork::default(),
             ..settings.clone()
         };
         asked_only(self) != asked_only(other)

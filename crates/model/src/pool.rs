@@ -222,7 +222,7 @@ impl Default for Ports {
 }
 
 /// What a person decides about a pool; sent to create and to edit it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PoolSettings {
     /// Free text, shown above the map; at most [`DESCRIPTION_MAX`] bytes.
@@ -287,6 +287,15 @@ pub const BOOTSTRAP_MAX: usize = 64;
 
 fn default_install_path() -> String {
     "~/p2ppool/{pool}".to_owned()
+}
+
+/// As JSON, in which the secret is not.
+impl std::fmt::Debug for PoolSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let shown = serde_json::to_string(self).map_err(|_| std::fmt::Error)?;
+        let secret = self.network_secret.as_ref().map(|_| "not shown");
+        f.debug_tuple("PoolSettings").field(&format_args!("{shown}")).field(&secret).finish()
+    }
 }
 
 impl Default for PoolSettings {
@@ -515,8 +524,10 @@ mod tests {
     }
 
     #[test]
-    fn the_network_secret_is_never_serialised() {
+    fn the_network_secret_is_never_serialised_or_shown() {
         let settings = PoolSettings { network_secret: Some("ab".repeat(32)), ..PoolSettings::default() };
         assert!(!serde_json::to_string(&settings).unwrap().contains("abab"));
+        let shown = format!("{settings:?}");
+        assert!(!shown.contains("abab") && shown.contains("not shown") && shown.contains("namespace"), "{shown}");
     }
 }

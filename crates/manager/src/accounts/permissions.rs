@@ -234,6 +234,7 @@ pub const RULES: &[Rule] = &[
     rule("POST", "/bundles", Needs::Role(Publisher)),
     rule("GET", "/runtimes", Account),
     rule("POST", "/runtimes/mono", Needs::Role(Administrator)),
+    rule("POST", "/runtimes/mono/cancel", Needs::Role(Administrator)),
     rule("GET", "/pools/{pool}/files", Pool(See)),
     rule("GET", "/pools/{pool}/files/{path}", Pool(See)),
 ];

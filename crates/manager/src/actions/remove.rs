@@ -89,6 +89,7 @@ async fn delete_pool(context: &Context, pool: &Pool) -> Result<(), ActionError> 
     context.store.delete_setting(&keep_setting(pool)).await?;
     context.store.delete_setting(&deployed::setting(pool)).await?;
     context.store.delete_setting(&local_node::ports_setting(pool)).await?;
+    context.store.delete_setting(&local_node::state_setting(pool)).await?;
     context.store.delete_pool(pool.id).await?;
     pool_changed(context, pool);
     Ok(())

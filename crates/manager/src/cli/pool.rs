@@ -2,6 +2,7 @@
 
 use p2ppool_model::PoolName;
 use p2ppool_model::Time;
+use p2ppool_model::brunet::LocalNetwork;
 use p2ppool_model::pool::{Pool, Ports, TransportName};
 use p2ppool_model::snapshot::Snapshot;
 use p2ppool_model::task::Task;
@@ -16,6 +17,7 @@ use super::input::{confirm, read_text};
 use super::output::{Output, ago, percent, table};
 use super::task::task_table;
 use super::user;
+use crate::local_node::LocalState;
 
 /// A pool with what goes on in it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -25,6 +27,8 @@ pub(super) struct Summary {
     pub(super) hosts: HostCounts,
     pub(super) snapshot: Option<Snapshot>,
     pub(super) tasks: Vec<Task>,
+    #[serde(default)]
+    local_node: Option<LocalState>,
 }
 
 /// Hosts by what is known of them.
@@ -213,8 +217,21 @@ fn details(summary: &Summary) -> String {
         ("package", pool.package.as_ref().map_or_else(|| "-".to_owned(), |digest| digest.short().to_owned())),
     ];
     let facts: String = rows.iter().map(|(name, value)| format!("{name:14}{value}\n")).collect();
+    let local = summary.local_node.as_ref().map(local_node).unwrap_or_default();
     let tasks = if summary.tasks.is_empty() { String::new() } else { format!("\n{}", task_table(&summary.tasks)) };
-    format!("{}\n{facts}{tasks}", pool.name)
+    format!("{}\n{facts}{local}{tasks}", pool.name)
+}
+
+/// How the local node is, and what people should know of it.
+fn local_node(state: &LocalState) -> String {
+    let runs = if state.running { "running" } else { "not running" };
+    let network = match state.network {
+        Some(LocalNetwork::Own) => ", in a network namespace of its own",
+        Some(LocalNetwork::Host) => ", in the network of this machine",
+        None => "",
+    };
+    let more = state.problem.iter().chain(&state.warnings).map(|text| format!("{:14}{text}\n", ""));
+    format!("{:14}{runs}{network}\n{}", "local node", more.collect::<String>())
 }
 
 /// One `KEY=VALUE`; a value that is no JSON is a text.

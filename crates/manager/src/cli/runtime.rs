@@ -17,6 +17,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 pub(super) async fn run(command: RuntimeCommand, client: &Client, output: Output) -> Result<(), CliError> {
     let runtimes = match command {
         RuntimeCommand::List => client.get("runtimes").await?,
+        RuntimeCommand::Cancel { name: _ } => vec![client.post("runtimes/mono/cancel", &json!({})).await?],
         RuntimeCommand::Build { name: _, from_packages } => build(from_packages, client).await?,
     };
     output.show(&runtimes, || shown(&runtimes))

@@ -142,6 +142,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(nodes::map))
         .routes(routes!(runtimes::list))
         .routes(routes!(runtimes::build_mono))
+        .routes(routes!(runtimes::cancel_mono))
         .routes(routes!(schedules::list))
         .routes(routes!(schedules::preview))
         .routes(routes!(schedules::create))

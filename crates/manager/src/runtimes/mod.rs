@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! none ──build──► building ──► ready ──build──► building …
-//!                     └──────► failed (what was ready before stays)
+//!                     └──────► failed, or cancelled (what was ready before stays)
 //! ```
 //! It is made once on the manager, named by its content, and sent to each host once: this does what
 //! mkbundle did for the programs of 2010.
@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use p2ppool_model::{Digest, Time};
 use p2ppool_remote::Package;
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
 use crate::folders::{Folders, private_folder, write_private};
@@ -80,6 +81,12 @@ pub enum RuntimeError {
     /// It is being made by somebody else.
     #[error("the runtime is being made already")]
     Building,
+    /// Nothing is being made that could be ended.
+    #[error("no runtime is being made")]
+    NotBuilding,
+    /// Somebody ended the making.
+    #[error("the making was cancelled")]
+    Cancelled,
     /// It can't be made here.
     #[error("make the relocatable Mono: {0}")]
     Make(String),
@@ -106,6 +113,8 @@ pub struct Runtimes {
 struct Progress {
     building: bool,
     message: String,
+    /// Ends the making that is under way.
+    cancel: CancellationToken,
 }
 
 impl Runtimes {
@@ -139,10 +148,28 @@ impl Runtimes {
         let turn = Turn::begin(self.clone())?;
         Ok(async move {
             let Turn(runtimes) = &turn;
-            let result = runtimes.make(source).await;
+            let cancel = runtimes.progress().cancel.clone();
+            let result = tokio::select! {
+                biased;
+                () = cancel.cancelled() => Err(RuntimeError::Cancelled),
+                made = runtimes.make(source) => made,
+            };
             runtimes.progress().message = result.as_ref().err().map(ToString::to_string).unwrap_or_default();
             result
         })
+    }
+
+    /// Ends the making that is under way; its programs are killed and its working files deleted.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotBuilding`] when none is.
+    pub fn cancel(&self) -> Result<(), RuntimeError> {
+        let progress = self.progress();
+        if !progress.building {
+            return Err(RuntimeError::NotBuilding);
+        }
+        progress.cancel.cancel();
+        Ok(())
     }
 
     /// The archive that hosts get.
@@ -231,7 +258,7 @@ impl Turn {
         if progress.building {
             return Err(RuntimeError::Building);
         }
-        *progress = Progress { building: true, message: "begins".to_owned() };
+        *progress = Progress { building: true, message: "begins".to_owned(), cancel: CancellationToken::new() };
         drop(progress);
         Ok(Self(runtimes))
     }

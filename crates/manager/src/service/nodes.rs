@@ -116,7 +116,8 @@ pub async fn map(app: &App, crawl: Option<Snapshot>) -> Result<MapPoints, Error>
     Ok(map)
 }
 
-fn index_of(names: &mut Vec<String>, name: String) -> usize {
+/// Its place among the names, where it is put when it is not there yet.
+pub(super) fn index_of(names: &mut Vec<String>, name: String) -> usize {
     names.iter().position(|known| *known == name).unwrap_or_else(|| {
         names.push(name);
         names.len() - 1

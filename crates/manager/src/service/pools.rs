@@ -19,6 +19,7 @@ use crate::accounts::{Right, Viewer};
 use crate::app::App;
 use crate::engine::schedule;
 use crate::http::body::parse_value;
+use crate::local_node::{self, LocalState};
 use crate::secrets::{self, KeepError};
 use crate::service::Error;
 
@@ -34,6 +35,8 @@ pub struct PoolSummary {
     pub snapshot: Option<Snapshot>,
     /// Tasks that run or wait.
     pub tasks: Vec<Task>,
+    /// How the local node was when it was last started, stopped or checked; only for one pool, and for who may change it.
+    pub local_node: Option<LocalState>,
     /// The one who asks may change it.
     pub may_change: bool,
     /// What the one who asks may do with it.
@@ -115,6 +118,7 @@ pub async fn list(app: &App, viewer: &Viewer) -> Result<Vec<PoolSummary>, Error>
             hosts: counts.remove(&pool.id).unwrap_or_default().into(),
             snapshot: snapshots.remove(&pool.id),
             tasks: open.remove(&pool.id).unwrap_or_default(),
+            local_node: None,
             may_change: viewer.may_change(&pool),
             right: viewer.right_on(&pool),
             pool,
@@ -128,6 +132,7 @@ pub async fn summary(app: &App, viewer: &Viewer, pool: Pool) -> Result<PoolSumma
         hosts: app.store.host_counts().await?.remove(&pool.id).unwrap_or_default().into(),
         snapshot: app.store.newest_snapshot(pool.id).await?,
         tasks: app.store.open_tasks(Some(pool.id)).await?,
+        local_node: if viewer.may_change(&pool) { local_node::kept(&app.store, &pool).await? } else { None },
         may_change: viewer.may_change(&pool),
         right: viewer.right_on(&pool),
         pool,

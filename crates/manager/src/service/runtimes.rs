@@ -11,6 +11,20 @@ pub fn list(app: &App) -> Vec<Runtime> {
     app.runtimes.list()
 }
 
+/// Ends the making of the relocatable Mono.
+///
+/// # Errors
+/// A conflict when none is being made.
+pub fn cancel_mono(app: &App) -> Result<Runtime, Error> {
+    let cancelled = app.runtimes.cancel();
+    cancelled.map_err(|error| Error::Conflict { code: "not_building", message: error.to_string() })?;
+    mono(app)
+}
+
+fn mono(app: &App) -> Result<Runtime, Error> {
+    app.runtimes.list().into_iter().next().ok_or_else(|| Error::not_found("runtime", "mono"))
+}
+
 /// Begins to make the relocatable Mono; it ends by itself, or with the manager.
 ///
 /// # Errors
@@ -30,5 +44,5 @@ pub fn build_mono(app: &Arc<App>, from_packages: bool) -> Result<Runtime, Error>
             Err(error) => tracing::warn!(%error, "make a relocatable Mono"),
         }
     });
-    app.runtimes.list().into_iter().next().ok_or_else(|| Error::not_found("runtime", "mono"))
+    mono(app)
 }

@@ -19,10 +19,10 @@ public static class Node {
 
   public static int Main(string[] arguments) {
     string path = null;
+    int count = 1;
 #if OLD
     if (arguments.Length == 1) path = arguments[0];
 #else
-    int count = 1;
     for (int i = 0; i + 1 < arguments.Length; i += 2) {
       if (arguments[i] == "-n") path = arguments[i + 1];
       if (arguments[i] == "-c" && (!int.TryParse(arguments[i + 1], out count) || count < 1)) {
@@ -63,10 +63,15 @@ public static class Node {
       if (uri.Scheme == "udp") remote.Add(new IPEndPoint(IPAddress.Parse(uri.Host), uri.Port));
       else if (uri.Scheme != "tcp" && uri.Scheme != "function") throw new ArgumentException(node.InnerText);
     }
-    Brunet.Overlay overlay = new Brunet.Overlay(realm, own, udp, remote);
-    overlay.Answer = method => Answer(overlay, method);
+    // the last one has the config's address and the port
+    Brunet.Overlay first = null;
+    for (int i = 1; i <= count; i++) {
+      Brunet.Overlay overlay = i < count ? new Brunet.Overlay(realm, Brunet.Base32.Fresh(), 0, remote) : new Brunet.Overlay(realm, own, udp, remote);
+      overlay.Answer = method => Answer(overlay, method);
+      first = first ?? overlay;
+    }
     if (Text(config, "XmlRpcManager/Enabled") == "true")
-      new Brunet.Services.XmlRpc.Server(overlay, int.Parse(Text(config, "XmlRpcManager/Port")));
+      new Brunet.Services.XmlRpc.Server(first, int.Parse(Text(config, "XmlRpcManager/Port")));
     Console.WriteLine("Starting at {0}, {1} is connecting to {2}.", DateTime.UtcNow, own, realm);
 
     using (Mono.Unix.UnixSignal signal = new Mono.Unix.UnixSignal(Mono.Unix.Native.Signum.SIGINT)) signal.WaitOne();

@@ -21,7 +21,10 @@ namespace Brunet {
     readonly UdpClient socket;
     readonly List<IPEndPoint> remote;
     readonly Dictionary<string, string> answers = new Dictionary<string, string>();
-    static readonly TimeSpan Forgotten = TimeSpan.FromSeconds(6);
+    // long enough that a crawl finds a silent node still named, however busy the machine is
+    static readonly TimeSpan Forgotten = TimeSpan.FromSeconds(90);
+    // in the namespace `ghosts` calls for who was not heard for so long go to somebody else
+    static readonly TimeSpan Gone = TimeSpan.FromSeconds(3);
     int calls;
 
     public Overlay(string realm, string own, int port, List<IPEndPoint> remote) {
@@ -94,6 +97,8 @@ namespace Brunet {
     // Asks the node nearest to the address; null when it is silent.
     public string Call(string address, string method, TimeSpan patience) {
       List<string> ring = Ring();
+      if (Realm == "ghosts")
+        lock (Peers) ring.RemoveAll(known => Peers.ContainsKey(known) && DateTime.UtcNow - Peers[known].Heard > Gone);
       string nearest = ring.Contains(address) ? address : ring.Find(known => Base32.Compare(known, address) > 0) ?? ring[0];
       if (nearest == Own) return Answer(method);
       Peer peer;

@@ -3,13 +3,15 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use p2ppool_model::consistency::Key;
 use p2ppool_model::host::HostSpec;
 use p2ppool_model::pool::{OverlayKindName, PoolSettings};
 
+use super::address;
 use super::bundle::{self, OLD_PROGRAM};
 use super::config::NodeConfig;
 use super::patience::CALLS_AT_ONCE;
-use super::places::{Place, transport_addresses};
+use super::places::{Place, network, transport_addresses};
 use super::probe::{BrunetProbe, LOCAL_NODE};
 use super::rpc::LocalRpc;
 use crate::bundle::BundleError;
@@ -44,6 +46,7 @@ impl OverlayKind for Brunet {
             script("run", run_script(pool)),
             script("ready", include_str!("scripts/ready.sh").to_owned()),
             script("preflight", preflight),
+            script("network", include_str!("scripts/network.sh").to_owned()),
             PackageFile::text("stop_signal", "INT\n"),
             PackageFile::text("ready_wait", format!("{READY_WAIT_S}\n")),
         ];
@@ -61,6 +64,10 @@ impl OverlayKind for Brunet {
             vec![PackageFile::text("host", format!("{name}\n{source}\n")), PackageFile::text("ports", ports(&place))];
         if place.has_own_config {
             files.push(PackageFile::text("node.config", config(pool, &place).to_xml()));
+        }
+        if place.is_local {
+            let network = network(pool).map_or_else(|why| format!("host {why}\n"), |()| "own\n".to_owned());
+            files.push(PackageFile::text("network", network));
         }
         files
     }
@@ -87,6 +94,10 @@ impl OverlayKind for Brunet {
 
     fn local_node_counts(&self) -> bool {
         true
+    }
+
+    fn key(&self, overlay_address: &str) -> Option<Key> {
+        address::key(overlay_address)
     }
 
     fn crawl_settings(&self, settings: &PoolSettings) -> CrawlSettings {
@@ -127,19 +138,22 @@ fn config<'a>(pool: &PoolView<'a>, place: &Place) -> NodeConfig<'a> {
 fn ports(place: &Place) -> String {
     let tcp = place.ports.tcp.map(|port| format!("tcp 0.0.0.0 {port}\n"));
     let udp = place.ports.udp.map(|port| format!("udp 0.0.0.0 {port}\n"));
-    let rpc = place.is_local.then(|| format!("tcp 0.0.0.0 {}\n", place.ports.rpc));
+    // it listens on every address, too; `scripts/network.sh` opens it to this machine only
+    let rpc = place.is_local.then(|| format!("tcp 127.0.0.1 {}\n", place.ports.rpc));
     [tcp, udp, rpc].into_iter().flatten().collect()
 }
 
 fn run_script(pool: &PoolView<'_>) -> String {
     let program = pool.program.unwrap_or(bundle::NEW_PROGRAM);
     let is_old = program.rsplit('/').next() == Some(OLD_PROGRAM);
-    let arguments = match (is_old, pool.settings.brunet.nodes_per_host) {
-        (true, _) => "\"$config\"".to_owned(),
-        (false, 1) => "-n \"$config\"".to_owned(),
-        (false, count) => format!("-n \"$config\" -c {count}"),
+    // an old one knows only the config's path; -c is left out where one node is wanted
+    let (arguments, count) = match (is_old, pool.settings.brunet.nodes_per_host) {
+        (true, _) => ("\"$config\"", String::new()),
+        (false, 1) => ("-n \"$config\"", String::new()),
+        (false, count) => ("-n \"$config\" ${count:+-c \"$count\"}", count.to_string()),
     };
-    include_str!("scripts/run.sh").replace("@PROGRAM@", &quoted(program)).replace("@ARGUMENTS@", &arguments)
+    let script = include_str!("scripts/run.sh").replace("@PROGRAM@", &quoted(program));
+    script.replace("@ARGUMENTS@", arguments).replace("@COUNT@", &count)
 }
 
 fn quoted(text: &str) -> String {

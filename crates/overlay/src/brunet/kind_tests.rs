@@ -1,7 +1,7 @@
 //! What hosts of a Brunet pool get.
 
 use p2ppool_model::Digest;
-use p2ppool_model::brunet::BrunetSettings;
+use p2ppool_model::brunet::{BrunetSettings, LocalNetwork};
 use p2ppool_model::host::HostSpec;
 use p2ppool_model::pool::{OverlayKindName, PoolSettings, Ports};
 
@@ -71,11 +71,30 @@ fn only_the_local_node_can_be_called() {
         let config = text_of(&files, "node.config");
         assert!(config.contains("<XmlRpcManager>") && config.contains("<Port>30001</Port>"), "{config}");
         assert!(config.contains("<port>30000</port>") && config.contains("brunet.tcp://192.0.2.9:21000"), "{config}");
-        assert_eq!(text_of(&files, "ports"), "tcp 0.0.0.0 30000\nudp 0.0.0.0 30000\ntcp 0.0.0.0 30001\n");
+        assert_eq!(text_of(&files, "ports"), "tcp 0.0.0.0 30000\nudp 0.0.0.0 30000\ntcp 127.0.0.1 30001\n");
         assert_eq!(text_of(&files, "host"), "the local node\nhost\n");
+        assert!(text_of(&files, "network").starts_with("host this machine"), "{}", text_of(&files, "network"));
         let same_machine = Brunet.host_files(pool, &host("192.0.2.9"));
         assert_eq!(text_of(&same_machine, "host"), "192.0.2.9\npackage\n");
     });
+}
+
+#[test]
+fn the_local_node_is_apart_unless_a_host_is_here_or_somebody_says_so() {
+    let network = |settings: &PoolSettings, addresses: &[&str]| {
+        let mut said = String::new();
+        with_pool(settings, addresses, |pool| {
+            said = text_of(&Brunet.host_files(pool, &pool.local.unwrap().host), "network");
+            let of_a_host = Brunet.host_files(pool, &host(addresses[0]));
+            assert!(of_a_host.iter().all(|file| file.path != "network"));
+        });
+        said
+    };
+    assert_eq!(network(&settings(), &["192.0.2.1", "node.example.org"]), "own\n");
+    assert!(network(&settings(), &["192.0.2.1", "127.0.1.1"]).starts_with("host "));
+    assert!(network(&settings(), &["192.0.2.1", "192.0.2.9"]).starts_with("host "));
+    let brunet = BrunetSettings { local_network: LocalNetwork::Host, ..BrunetSettings::default() };
+    assert!(network(&PoolSettings { brunet, ..settings() }, &["192.0.2.1"]).contains("brunet.local_network"));
 }
 
 #[test]
@@ -101,7 +120,8 @@ fn options_reach_the_command_line_and_the_config() {
     let settings = PoolSettings { brunet, ports: Ports { udp: None, ..settings().ports }, ..settings() };
     with_pool(&settings, &["192.0.2.1"], |pool| {
         let files = Brunet.package_files(pool);
-        assert!(text_of(&files, "run").ends_with("-n \"$config\" -c 20\n"), "{}", text_of(&files, "run"));
+        let run = text_of(&files, "run");
+        assert!(run.contains("\ncount=20\n") && run.ends_with("-n \"$config\" ${count:+-c \"$count\"}\n"), "{run}");
         assert!(text_of(&files, "preflight").contains("minimum=5.2\n"));
         let config = text_of(&files, "pool.config");
         assert!(config.contains("<Device>eth0</Device>") && !config.contains("udp"), "{config}");

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use p2ppool_model::brunet::LocalNetwork;
 use p2ppool_model::host::HostSpec;
 use p2ppool_model::pool::Ports;
 
@@ -39,6 +40,22 @@ fn rank(pool: &PoolView<'_>, host: &HostSpec) -> Option<u16> {
     let own = key(host)?;
     let before = pool.hosts.iter().filter_map(key).filter(|other| *other < own).count();
     u16::try_from(before).ok()
+}
+
+/// Can the local node be in a network namespace of its own? There it has the address of this machine, and reaches
+/// neither that nor loopback: what listens there is elsewhere.
+///
+/// # Errors
+/// Why not, for people.
+pub(super) fn network(pool: &PoolView<'_>) -> Result<(), &'static str> {
+    let own = pool.local.map(|local| local.host.address.as_str());
+    match pool.settings.brunet.local_network {
+        LocalNetwork::Host => Err("the pool's setting brunet.local_network is host"),
+        LocalNetwork::Own if pool.hosts.iter().any(|host| loopback(host).is_some() || Some(&*host.address) == own) => {
+            Err("this machine is a host of the pool, too, and could not be reached from there")
+        }
+        LocalNetwork::Own => Ok(()),
+    }
 }
 
 fn loopback(host: &HostSpec) -> Option<IpAddr> {

@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::brunet::address;
+use crate::brunet::xml_rpc::RESPONSE_BYTES_MAX;
 
 /// How long an idle connection is kept.
 const IDLE: Duration = Duration::from_millis(14_700);
@@ -36,6 +37,10 @@ pub enum Manner {
     Bare,
     /// The first call for it fails, as one does while the ring forms.
     FailsOnce,
+    /// It answers with a document whose entities would unfold to gigabytes.
+    Bomb,
+    /// It answers with more than anybody should read.
+    Huge,
 }
 
 /// A ring.
@@ -47,6 +52,8 @@ pub struct RingSettings {
     pub silence: Duration,
     /// How long every call takes.
     pub latency: Duration,
+    /// How long an idle connection is kept, when not as the real one does.
+    pub idle: Option<Duration>,
 }
 
 /// The server; ends when it is dropped.
@@ -76,6 +83,7 @@ struct Counts {
     connections: AtomicUsize,
     split: AtomicUsize,
     swallowed: AtomicUsize,
+    closed: tokio::sync::Notify,
 }
 
 impl BrunetRing {
@@ -113,6 +121,11 @@ impl BrunetRing {
         self.ring.counts.connections.load(Ordering::Relaxed)
     }
 
+    /// Waits until a connection was closed because it lay idle.
+    pub async fn idle_closed(&self) {
+        self.ring.counts.closed.notified().await;
+    }
+
     /// Requests whose header and body did not come together.
     pub fn split(&self) -> usize {
         self.ring.counts.split.load(Ordering::Relaxed)
@@ -147,7 +160,12 @@ async fn accept(listener: TcpListener, ring: Arc<Ring>) {
 async fn serve(mut stream: TcpStream, ring: &Ring) -> io::Result<()> {
     stream.set_nodelay(true)?;
     loop {
-        let Ok(request) = tokio::time::timeout(IDLE, read_request(&mut stream, ring)).await else { return Ok(()) };
+        let idle = ring.settings.idle.unwrap_or(IDLE);
+        let Ok(request) = tokio::time::timeout(idle, read_request(&mut stream, ring)).await else {
+            drop(stream);
+            ring.counts.closed.notify_one();
+            return Ok(());
+        };
         let Some((path, body)) = request? else { return Ok(()) };
         ring.counts.calls.fetch_add(1, Ordering::Relaxed);
         tokio::time::sleep(ring.settings.latency).await;
@@ -156,6 +174,7 @@ async fn serve(mut stream: TcpStream, ring: &Ring) -> io::Result<()> {
             () = given_up(&stream) => return Ok(()),
         };
         let (kind, body) = match answer {
+            Ok(body) if body.starts_with("<?xml") => ("", body),
             Ok(body) => ("Content-Type: text/xml; charset=\"utf-8\"\r\n", value(&body)),
             Err((code, message)) => ("", fault(code, &message)),
         };
@@ -234,6 +253,8 @@ impl Ring {
             Some(Manner::FailsOnce) if self.counts.failed_once.fetch_add(1, Ordering::Relaxed) == 0 => {
                 return Ok(array(&[]));
             }
+            Some(Manner::Bomb) => return Ok(bomb()),
+            Some(Manner::Huge) => return Ok(format!("<?xml version=\"1.0\"?>{}", " ".repeat(RESPONSE_BYTES_MAX))),
             Some(Manner::Ghost) | None => self.nearest(&key),
             _ => index.unwrap_or_default(),
         };
@@ -310,6 +331,17 @@ fn elements<'a>(body: &'a str, tag: &'a str) -> impl Iterator<Item = &'a str> {
         .map(move |rest| rest.split(&*close).next().unwrap_or_default())
         .collect::<Vec<_>>()
         .into_iter()
+}
+
+/// A billion laughs: ten of ten of ten …
+fn bomb() -> String {
+    let mut document = String::from("<?xml version=\"1.0\"?><!DOCTYPE lolz [<!ENTITY l0 \"ha\">");
+    for level in 1..10 {
+        let inner = format!("&l{};", level - 1).repeat(10);
+        document.push_str(&format!("<!ENTITY l{level} \"{inner}\">"));
+    }
+    document.push_str("]><methodResponse><params><param><value>&l9;</value></param></params></methodResponse>");
+    document
 }
 
 fn text(text: &str) -> String {

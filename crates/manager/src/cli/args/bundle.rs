@@ -32,6 +32,11 @@ pub(in crate::cli) enum RuntimeCommand {
         #[arg(long)]
         from_packages: bool,
     },
+    /// End a making that is under way
+    Cancel {
+        /// Which one
+        name: RuntimeName,
+    },
     /// List what was made
     List,
 }

@@ -34,3 +34,10 @@ pub(crate) async fn build_mono(
 ) -> Result<(StatusCode, axum::Json<Runtime>), Error> {
     Ok((StatusCode::ACCEPTED, axum::Json(runtimes::build_mono(&app, from_packages)?)))
 }
+
+/// Ends the making of the relocatable Mono; the one that was made before stays.
+#[utoipa::path(post, path = "/runtimes/mono/cancel", tag = "runtimes",
+    responses((status = 202, body = Runtime), (status = 403, body = ErrorAnswer), (status = 409, body = ErrorAnswer)))]
+pub(crate) async fn cancel_mono(app: State) -> Result<(StatusCode, axum::Json<Runtime>), Error> {
+    Ok((StatusCode::ACCEPTED, axum::Json(runtimes::cancel_mono(&app)?)))
+}

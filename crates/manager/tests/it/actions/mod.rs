@@ -2,6 +2,7 @@
 //! real SSH servers for the truth.
 
 mod brunet;
+mod contained;
 mod fleet;
 mod kill;
 mod life;

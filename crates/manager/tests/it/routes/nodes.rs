@@ -1,4 +1,5 @@
 use p2ppool_model::Time;
+use p2ppool_model::snapshot::{BrunetDetails, NodeDetails};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -43,6 +44,42 @@ async fn nodes_of_the_newest_or_a_chosen_crawl_are_searched_sorted_and_paged() {
 
 fn addresses(page: &Value) -> Vec<&str> {
     page["items"].as_array().unwrap().iter().map(|n| n["address"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn several_ipop_namespaces_of_one_overlay_are_told_apart_on_map_ring_and_list() {
+    let app = TestApp::start().await;
+    app.pool("x", "a", json!({ "kind": "brunet" })).await;
+    let of = |address: &str, namespace: Option<&str>| {
+        let mut node = node(address, Some(1.0));
+        node.location = p2ppool_model::host::Location::new(1.0, 2.0);
+        node.namespace = namespace.map(str::to_owned);
+        node.details = NodeDetails::Brunet(BrunetDetails {
+            ipop_namespace: namespace.map(str::to_owned),
+            virtual_ips: vec!["10.128.0.5".into()],
+            ..BrunetDetails::default()
+        });
+        node
+    };
+    // in the middle and on a quarter of the ring
+    let half = "brunet:node:QAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    let quarter = "brunet:node:IAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    let nodes =
+        [of(half, Some("grid")), of(quarter, Some("lab")), of("brunet:node:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", None)];
+    crawl(&app, "x", Time(1_000), &nodes).await;
+    let map = app.get("pools/x/map").await.expect(200).json();
+    let topology = app.get("pools/x/topology").await.expect(200).json();
+    for shown in [&map, &topology] {
+        let place = |id: &str| shown["ids"].as_array().unwrap().iter().position(|known| known == id).unwrap();
+        let name = |id: &str| &shown["namespaces"][shown["namespace"][place(id)].as_u64().unwrap() as usize];
+        assert_eq!((name(half), name(quarter)), (&json!("grid"), &json!("lab")), "{shown}");
+        assert_eq!(shown["namespace"].as_array().unwrap().iter().filter(|of| of.is_null()).count(), 1);
+    }
+    let place = topology["ids"].as_array().unwrap().iter().position(|id| id == half).unwrap();
+    assert_eq!(topology["ring"][place], json!(0.5));
+    let lab = app.get("pools/x/nodes?namespace=lab").await.expect(200).json();
+    assert_eq!((&lab["total"], &lab["items"][0]["address"]), (&json!(1), &json!(quarter)));
+    assert_eq!(app.get("pools/x/nodes?q=10.128.0.5").await.expect(200).json()["total"], 3);
 }
 
 #[tokio::test]

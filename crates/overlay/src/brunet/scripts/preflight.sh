@@ -88,15 +88,38 @@ check_disk() {
   [ "$4" -ge "$DISK_KIB" ] || echo "warn only $4 KiB are free here; on a full disk the node can keep neither its address nor logs"
 }
 
-# Only the local node has an XML-RPC server, which can't be told to listen on loopback only.
+# Only the local node has an XML-RPC server, which can't be told to listen on loopback only: a network namespace
+# keeps others away from it, where one can be had. What is found is kept in $SHARED/network for `run`.
+check_network() {
+  [ -f "$SHARED/config/network" ] || return
+  read -r network why <"$SHARED/config/network"
+  [ "$network" != own ] || names_resolve || network=host
+  if [ "$network" = own ] && ! sh "$RELEASE/network" /dev/null true >"$SHARED/network.said" 2>&1; then
+    network=host
+    why=$(tail -n 1 "$SHARED/network.said")
+    why="${why:-none can be made here}; apt-get install passt brings what is needed, unless user namespaces are forbidden"
+  fi
+  rm -f "$SHARED/network.said"
+  printf '%s\n' "$network" >"$SHARED/network.new"
+  mv -f "$SHARED/network.new" "$SHARED/network"
+  [ "$network" = own ] || check_exposed
+}
+
+# names_resolve: a name server on loopback can't be asked from another network. That matters only to names.
+names_resolve() {
+  grep "<Transport>brunet[.][a-z]*://[^<]*[A-Za-z-][^<]*:" "$SHARED/config/node.config" >/dev/null || return 0
+  ! grep "^nameserver *127[.]" /etc/resolv.conf >/dev/null 2>&1 && return
+  why="hosts have names, and the name server of this machine can only be asked from itself"
+  return 1
+}
+
 check_exposed() {
-  [ -f "$SHARED/config/node.config" ] || return
   while IFS= read -r line || [ -n "$line" ]; do
     case $line in
       *"<Port>"*"</Port>"*)
         port=${line#*"<Port>"}
         port=${port%%"</Port>"*}
-        echo "warn XML-RPC port $port listens on every address and has no password: let this machine's firewall refuse it from outside, such as: nft add rule inet filter input iifname != \"lo\" tcp dport $port drop"
+        echo "warn XML-RPC port $port listens on every address and has no password: let this machine's firewall refuse it from outside, such as: nft add rule inet filter input iifname != \"lo\" tcp dport $port drop (the local node is in no network namespace of its own: $why)"
         return
         ;;
     esac
@@ -105,5 +128,5 @@ check_exposed() {
 
 if [ -f "$RELEASE/runtime" ]; then check_bundled; else check_system; fi
 check_ifconfig
-check_exposed
+check_network
 check_disk

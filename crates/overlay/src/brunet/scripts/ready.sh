@@ -37,5 +37,10 @@ case $VALUE in *[!A-Za-z0-9._:-]*) VALUE= ;; esac
 read -r owner <"$SHARED/config/host"
 printf '%s\n%s\n' "$address" "$owner" >"$SHARED/node.address.new"
 mv -f "$SHARED/node.address.new" "$SHARED/node.address"
-printf '{"pid":%s,"peer_id":"%s","namespace":"%s"}\n' "$NODE_PID" "$address" "$VALUE" >"$SHARED/node.json.new"
+network=
+if [ -f "$SHARED/config/network" ] && [ -f "$SHARED/network" ]; then
+  read -r network <"$SHARED/network"
+  network=",\"network\":\"$network\""
+fi
+printf '{"pid":%s,"peer_id":"%s","namespace":"%s"%s}\n' "$NODE_PID" "$address" "$VALUE" "$network" >"$SHARED/node.json.new"
 mv -f "$SHARED/node.json.new" "$SHARED/node.json"

@@ -75,4 +75,13 @@ fi
 # a waiting XML-RPC call holds a thread of the pool: with few of them, silent nodes would starve the others
 MONO_THREADS_PER_CPU=50
 export PATH MONO_THREADS_PER_CPU
+count=@COUNT@
+# the local node is one, and the preflight found out which network it can have
+# shellcheck disable=SC2034 # it is one of the arguments below
+[ ! -f "$SHARED/config/network" ] || count=
+network=
+if [ -f "$SHARED/config/network" ] && [ -f "$SHARED/network" ]; then read -r network <"$SHARED/network"; fi
+if [ "$network" = own ]; then
+  exec sh "$RELEASE/network" "$SHARED/config/ports" "$mono" "$RELEASE/node/"@PROGRAM@ @ARGUMENTS@
+fi
 exec "$mono" "$RELEASE/node/"@PROGRAM@ @ARGUMENTS@
