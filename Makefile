@@ -2,6 +2,7 @@
 # make test    every test and check          make lint        formatting, clippy, shellcheck, web
 # make build   dist/p2ppool and dist/p2pnode  make test-long   the tests that take minutes
 # make bench   speed beside other tools       make clean       deletes everything that was built
+# make fuzz    what reads strangers' bytes, given random ones: FUZZ='xml_rpc cron' FUZZ_SECONDS=60
 # make geoip   fetches DB-IP City Lite (optional) for the manager of this user
 # make screenshots  pictures of the pages   make test-big  100,000 nodes in the browser
 # make setup   installs what is missing from the distribution (Debian, Ubuntu)
@@ -32,7 +33,7 @@ SCRIPTS := $(shell find crates $(wildcard packaging) -name '*.sh')
 PART := $(MAKE) --no-print-directory
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 
-.PHONY: help run build test lint test-long bench clean setup geoip web node manager debug \
+.PHONY: help run build test lint test-long fuzz bench clean setup geoip web node manager debug \
 	test-rust test-kill test-managers test-scripts test-api test-web test-e2e
 
 help:
@@ -168,6 +169,12 @@ test-long: setup debug
 	$(CARGO) test --locked --workspace --no-fail-fast -- --ignored long_
 	$(PART) test-api EXAMPLES=100
 	$(PART) test-kill KILLS=100
+	$(PART) fuzz
+
+# Each target for so many seconds. What is found is kept in fuzz/artifacts; corpora are only read.
+FUZZ_SECONDS ?= 60
+fuzz: setup
+	fuzz/run '$(TARGET)/fuzz' '$(FUZZ_SECONDS)' $(FUZZ)
 
 # ---------------------------------------------------------------- checking
 
@@ -179,7 +186,7 @@ lint-rust: node
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
 lint-shell:
-	shellcheck .ci/run .ci/setup .ci/tally .ci/tally-test $(SCRIPTS)
+	shellcheck .ci/run .ci/setup .ci/tally .ci/tally-test fuzz/run $(SCRIPTS)
 
 lint-web: web/node_modules/.package-lock.json $(if $(E2E),e2e/node_modules/.package-lock.json)
 	cd web && npm run check

@@ -2,6 +2,7 @@
 //! real SSH servers for the truth.
 
 mod brunet;
+mod canary;
 mod contained;
 mod fleet;
 mod kill;
