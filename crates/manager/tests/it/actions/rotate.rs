@@ -67,7 +67,7 @@ async fn the_old_key_stays_valid_where_the_new_one_was_not_proven_and_goes_when_
     assert!(seen.iter().all(|(outcome, _)| *outcome == Outcome::Ok), "{seen:?}");
 
     // a retry of the one host is enough
-    let retried = world.engine.retry(first.id, &[], "test").await.unwrap();
+    let retried = world.engine.retry(first.id, &[], &[], "test").await.unwrap();
     let second = world.ended(retried.id).await;
     assert_eq!(second.state, TaskState::Succeeded, "{}", second.message);
     assert_eq!(world.hosts(second.id).await.len(), 1);
