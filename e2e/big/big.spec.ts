@@ -1,6 +1,6 @@
 import type { Page } from '@playwright/test';
 
-import { expect, open, test, url } from '../tests/support';
+import { csrf, expect, open, test, url } from '../tests/support';
 
 const ROWS_MAX = 60;
 
@@ -98,8 +98,7 @@ test('10,000 nodes are on the ring, which is pointed at and moves smoothly', asy
 test('a task of 10,000 hosts fills its matrix while it is watched', async ({ page }) => {
   await open(page, '');
   const hosts = Array.from({ length: 10_000 }, (_, i) => `127.1.${i >> 8}.${i & 255}:1`).join('\n');
-  const cookies = await page.context().cookies();
-  const headers = { 'x-csrf-token': cookies.find(({ name }) => name === 'p2ppool_csrf')?.value ?? '' };
+  const headers = await csrf(page);
   const made = await page.request.post(`${url}/api/v1/pools`, {
     headers,
     data: { name: 'many', ssh_user: 'nobody', hosts },

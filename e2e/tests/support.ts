@@ -9,6 +9,12 @@ export async function signIn(page: Page): Promise<void> {
   expect(answer.status()).toBe(200);
 }
 
+/** What the manager wants to be repeated with every change of somebody who has logged in. */
+export async function csrf(page: Page): Promise<Record<string, string>> {
+  const cookies = await page.context().cookies();
+  return { 'x-csrf-token': cookies.find(({ name }) => name === 'p2ppool_csrf')?.value ?? '' };
+}
+
 /** Opens a page of the application as the administrator. */
 export async function open(page: Page, path: string): Promise<void> {
   await signIn(page);

@@ -158,12 +158,18 @@ export const decideRollout = (id: number, decision: Decision) =>
 
 export const cancelTask = (id: number) =>
   answer(client.POST('/api/v1/tasks/{id}/cancel', { params: { path: { id } } }));
+/** Which hosts of a task are done again. */
+interface Again {
+  only?: Outcome[];
+  hosts?: number[];
+}
+
 /** Does hosts of an ended task again: those that are named or ended so; all that are not right when neither is given. */
-export const retryTask = (id: number, again: { only?: Outcome[]; hosts?: number[] } = {}) =>
+export const retryTask = (id: number, { only = [], hosts = [] }: Again = {}) =>
   answer(
     client.POST('/api/v1/tasks/{id}/retry', {
       params: { path: { id } },
-      body: { only: [], ...again },
+      body: { only, hosts },
     }),
   );
 
