@@ -23,7 +23,7 @@ function watch(page: import('@playwright/test').Page): string[] {
   const wrong: string[] = [];
   page.on('request', (request) => {
     const { origin, pathname } = new URL(request.url());
-    if (origin !== manager.url || !pathname.startsWith('/p2ppool/')) wrong.push(`outside: ${request.url()}`);
+    if (origin !== manager.url || !/^\/p2ppool(\/|$)/.test(pathname)) wrong.push(`outside: ${request.url()}`);
   });
   page.on('pageerror', (error) => wrong.push(`script: ${error.message}`));
   page.on('console', (message) => {
