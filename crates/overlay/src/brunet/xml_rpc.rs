@@ -14,6 +14,8 @@ pub const RESPONSE_BYTES_MAX: usize = 4 << 20;
 const DEPTH_MAX: usize = 12;
 /// Most values of a response.
 const VALUES_MAX: usize = 50_000;
+/// Most characters of what the reader says: it quotes names, which may be as long as the response.
+const ERROR_CHARS_MAX: usize = 200;
 
 /// An argument of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -186,7 +188,7 @@ impl<'a> Tokens<'a> {
     fn next(&mut self) -> Result<Token, Malformed> {
         self.text.clear();
         loop {
-            match self.reader.read_event().map_err(|error| Malformed(error.to_string()))? {
+            match self.reader.read_event().map_err(broken)? {
                 Event::Start(tag) => return Ok(Token::Open(name(tag.name().as_ref()))),
                 Event::End(tag) => return Ok(Token::Close(name(tag.name().as_ref()))),
                 Event::Eof => return Ok(Token::End),
@@ -298,12 +300,16 @@ fn name(qualified: &str) -> String {
 }
 
 fn character(reference: &quick_xml::events::BytesRef<'_>) -> Result<char, Malformed> {
-    if let Some(found) = reference.resolve_char_ref().map_err(|error| Malformed(error.to_string()))? {
+    if let Some(found) = reference.resolve_char_ref().map_err(broken)? {
         return Ok(found);
     }
     let known = [("lt", '<'), ("gt", '>'), ("amp", '&'), ("quot", '"'), ("apos", '\'')];
     let found = known.iter().find(|(name, _)| *name == &**reference);
     found.map(|(_, c)| *c).ok_or_else(|| Malformed("it has an entity of its own".to_owned()))
+}
+
+fn broken(error: quick_xml::Error) -> Malformed {
+    Malformed(error.to_string().chars().take(ERROR_CHARS_MAX).collect())
 }
 
 fn unexpected(wanted: &str, found: &Token) -> Malformed {

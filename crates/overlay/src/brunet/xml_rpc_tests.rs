@@ -100,6 +100,14 @@ fn endless_and_deep_ones_are_refused() {
 }
 
 #[test]
+fn an_error_quotes_no_megabytes() {
+    let long = "x".repeat(1 << 20);
+    for wrong in [format!("<methodResponse><{long}></y>"), format!("<methodResponse><params>&{long};")] {
+        assert!(response(wrong.as_bytes()).unwrap_err().to_string().len() < 1_000);
+    }
+}
+
+#[test]
 fn half_a_response_is_none() {
     let whole = capture!("proxy-right-Info");
     for length in (0..whole.len() - 1).step_by(97) {

@@ -270,6 +270,8 @@ pub(super) fn fields<T: for<'de> Deserialize<'de>>(
 }
 
 pub(super) fn bad_answer(step: Step, host: &str, asked: &str, what: &str, line: &[u8]) -> HostError {
+    // what is wrong may be told in the host's own words
+    let what = excerpt(what.as_bytes(), EXCERPT);
     let message = format!("{asked} on {host}: bad answer ({what}): `{}`", excerpt(line, EXCERPT));
     HostError::new(Cause::BadAnswer, step, message)
 }
@@ -298,6 +300,15 @@ mod tests {
         let Answer::Done(value) = read(&line).unwrap() else { panic!() };
         let status: HostStatus = fields(&value, "status", Step::Status, "h").unwrap();
         assert_eq!((status.current, status.state, status.pid), (Some(digest), NodeState::Running, Some(5)));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_without_the_hosts_control_characters() {
+        let line =
+            format!(r#"{{"step":"status","ok":true,"installed":[],"current":"\u001b[2J{}"}}"#, "x".repeat(9_000));
+        let Answer::Done(value) = read(&line).unwrap() else { panic!() };
+        let error = fields::<HostStatus>(&value, "status", Step::Status, "h").unwrap_err();
+        assert!(!error.message.contains('\u{1b}') && error.message.len() < 1_000, "{error}");
     }
 
     #[test]
