@@ -36,6 +36,7 @@ pub mod task;
 pub mod time;
 pub mod topology;
 pub mod usage;
+pub mod waiting;
 pub mod workflow;
 
 pub use action::Action;

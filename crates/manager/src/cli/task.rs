@@ -4,13 +4,14 @@ use std::process::ExitCode;
 
 use p2ppool_model::Time;
 use p2ppool_model::task::{Task, TaskHost};
+use p2ppool_model::waiting::ShownTask;
 use serde::{Deserialize, Serialize};
 
 use super::args::TaskCommand;
 use super::client::Client;
 use super::error::CliError;
 use super::output::{Output, ago, duration, known, table};
-use super::watch::{follow, said, summary};
+use super::watch::{follow, said, summary, waits};
 
 /// Most hosts that `task show` asks for.
 const HOSTS_SHOWN: u32 = 1000;
@@ -95,13 +96,15 @@ fn without_port(address: &str) -> &str {
 }
 
 async fn show(id: i64, outcome: Option<&str>, client: &Client, output: Output) -> Result<(), CliError> {
-    let task: Task = client.get(&format!("tasks/{id}")).await?;
+    let shown: ShownTask = client.get(&format!("tasks/{id}")).await?;
     let outcome = outcome.map_or_else(String::new, |outcome| format!("&outcome={outcome}"));
     let hosts: Page<TaskHost> = client.get(&format!("tasks/{id}/hosts?limit={HOSTS_SHOWN}{outcome}")).await?;
-    let all = serde_json::json!({ "task": task, "hosts": hosts });
+    let all = serde_json::json!({ "task": shown, "hosts": hosts });
+    let ShownTask { task, waiting } = &shown;
+    let waits = waiting.as_ref().map_or_else(String::new, |waiting| format!("\nit {}", waits(waiting)));
     output.show(&all, || {
         if hosts.items.is_empty() {
-            return summary(&task);
+            return format!("{}{waits}", summary(task));
         }
         let rows = hosts.items.iter().map(|host| {
             vec![
@@ -116,7 +119,7 @@ async fn show(id: i64, outcome: Option<&str>, client: &Client, output: Output) -
         let more = hosts.total.saturating_sub(hosts.items.len() as u64);
         let more = if more > 0 { format!("\n… and {more} more") } else { String::new() };
         let head = ["host", "outcome", "step", "time", "attempt", "message"];
-        format!("{}\n\n{}{more}", summary(&task), table(&head, &["time", "attempt"], rows))
+        format!("{}{waits}\n\n{}{more}", summary(task), table(&head, &["time", "attempt"], rows))
     })
 }
 

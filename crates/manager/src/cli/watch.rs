@@ -8,6 +8,7 @@ use p2ppool_model::TaskId;
 use p2ppool_model::event::Change;
 use p2ppool_model::outcome::Outcome;
 use p2ppool_model::task::{Task, TaskState};
+use p2ppool_model::waiting::{ShownTask, Waiting};
 
 use super::client::{Client, Events};
 use super::error::CliError;
@@ -65,15 +66,21 @@ pub(super) fn said(task: &Task) -> String {
     }
 }
 
+/// What a queued task waits for, and when it may start.
+pub(super) fn waits(waiting: &Waiting) -> String {
+    let at = waiting.may_start_at.map_or_else(String::new, |at| format!("; it may start at {at}"));
+    super::output::printable(&format!("{}{at}", waiting.text))
+}
+
 /// Follows a task to its end.
 pub(super) async fn until_end(task: &Task, client: &Client) -> Result<Task, CliError> {
     let bar = bar();
     let mut events = client.events(&task.pool_name).await.ok();
     loop {
-        let now: Task = client.get(&format!("tasks/{}", task.id)).await?;
+        let ShownTask { task: now, waiting } = client.get(&format!("tasks/{}", task.id)).await?;
         bar.set_length(now.counts.total());
         bar.set_position(now.counts.done());
-        bar.set_message(format!("#{} {} {}", now.id, now.action, said(&now)));
+        bar.set_message(format!("#{} {} {}", now.id, now.action, waiting.as_ref().map_or_else(|| said(&now), waits)));
         if now.state.is_final() {
             bar.finish_and_clear();
             return Ok(now);

@@ -5,6 +5,7 @@ use p2ppool_model::pool::{OverlayKindName, Pool, PoolState};
 use p2ppool_model::role::Role;
 use p2ppool_model::rolling::Rolling;
 use p2ppool_model::task::{Task, TaskHost};
+use p2ppool_model::waiting::{ShownTask, Waiting};
 use p2ppool_model::{Action, Digest, HostId, Outcome, TaskId};
 use p2ppool_store::{Listed, Page, StoreError, TaskHostFilter};
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,20 @@ pub async fn visible(app: &App, viewer: &Viewer, id: TaskId) -> Result<Task, Err
         None if anonymous => Err(Error::Unauthenticated("seeing this task")),
         None => Err(Error::not_found("task", id)),
     }
+}
+
+/// A task with what it waits for.
+pub async fn shown(app: &App, task: Task) -> Result<ShownTask, Error> {
+    let in_its_way = match task.waits_for {
+        Some(other) => match app.store.task(other).await {
+            Ok(other) => Some(other),
+            Err(StoreError::NotFound { .. }) => None,
+            Err(error) => return Err(error.into()),
+        },
+        None => None,
+    };
+    let waiting = Waiting::of(&task, in_its_way.as_ref(), app.store.now().await?);
+    Ok(ShownTask { task, waiting })
 }
 
 /// Queues a task, or joins a waiting one that does exactly this.

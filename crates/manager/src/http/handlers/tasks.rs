@@ -5,6 +5,7 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use p2ppool_model::role::Role;
 use p2ppool_model::task::{Task, TaskHost};
+use p2ppool_model::waiting::ShownTask;
 use p2ppool_model::{HostId, Outcome, TaskId};
 use p2ppool_store::{TaskFilter, TaskHostFilter};
 use serde::Deserialize;
@@ -84,12 +85,12 @@ pub(crate) async fn list(
     Ok(axum::Json(app.store.tasks(&filter, page).await?.into()))
 }
 
-/// One task.
+/// One task; of one that waits: for what, and when it may start.
 #[utoipa::path(get, path = "/tasks/{id}", tag = "tasks", params(("id" = i64, Path)),
-    responses((status = 200, body = Task), (status = 404, body = ErrorAnswer)))]
-pub(crate) async fn show(app: State, caller: Caller, Path(id): Path<TaskId>) -> Result<axum::Json<Task>, Error> {
+    responses((status = 200, body = ShownTask), (status = 404, body = ErrorAnswer)))]
+pub(crate) async fn show(app: State, caller: Caller, Path(id): Path<TaskId>) -> Result<axum::Json<ShownTask>, Error> {
     let task = tasks::visible(&app, &caller.viewer, id).await?;
-    Ok(axum::Json(task))
+    Ok(axum::Json(tasks::shown(&app, task).await?))
 }
 
 /// Hosts of a task, by address.
