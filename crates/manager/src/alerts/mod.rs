@@ -175,13 +175,3 @@ pub async fn notify(store: &Store, targets: &[AlertTargetId], notice: Notice) ->
     };
     store.enqueue_message(targets, &message, at).await
 }
-
-/// The targets with these names or numbers; for what people write, such as workflows.
-pub async fn targets_named(store: &Store, names: &[String]) -> Result<Vec<AlertTargetId>, String> {
-    let all = store.alert_targets().await.map_err(|error| error.to_string())?;
-    let find = |name: &String| {
-        let found = all.iter().find(|target| target.name == *name || target.id.to_string() == *name);
-        found.map(|target| target.id).ok_or_else(|| format!("there is no alert target `{name}`"))
-    };
-    names.iter().map(find).collect()
-}

@@ -4,6 +4,7 @@
 //! that are this manager's, and `step` does what the step under way needs. Nothing is held in memory:
 //! every look begins with what the database says, so another manager goes on wherever this one ends.
 
+mod cleanup;
 mod notify;
 mod runner;
 mod step;

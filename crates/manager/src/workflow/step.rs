@@ -9,7 +9,8 @@ use p2ppool_model::{Action, TaskId, Time};
 use p2ppool_store::{StoreError, WorkflowRun};
 use serde_json::{Value, json};
 
-use super::notify;
+use super::cleanup::{self, Cleanup};
+use super::notify::{self, Told};
 use crate::engine::{Ask, AskError, Engine};
 
 /// Between two crawls of a step that waits; about what nodes need to look up their neighbours.
@@ -30,7 +31,11 @@ pub(super) async fn advance(engine: &Engine, run: &mut WorkflowRun, workflow: &W
     let now = engine.context().store.now().await?;
     if let Some(by) = run.cancelled_by.clone() {
         end_task(engine, run, &by).await?;
-        run.progress.cut(RunState::Cancelled, format!("cancelled by {by}"), now);
+        match cleanup::after_cancel(engine, run, workflow).await? {
+            Cleanup::NotYet => {}
+            Cleanup::None => run.progress.cut(RunState::Cancelled, format!("cancelled by {by}"), now),
+            Cleanup::Told(what) => run.progress.cut(RunState::Cancelled, format!("cancelled by {by}; {what}"), now),
+        }
         return Ok(false);
     }
     if now.since(run.progress.started_at) > RUN_MAX {
@@ -47,10 +52,7 @@ pub(super) async fn advance(engine: &Engine, run: &mut WorkflowRun, workflow: &W
         StepKind::Fault { fault } => work(engine, run, step, &state, Action::Fault, &json!(fault)).await?,
         StepKind::Wait { conditions, .. } => wait(engine, run, step, &state, conditions, now).await?,
         StepKind::Approve { .. } => approval(run, step),
-        StepKind::Notify { message } => {
-            notify::tell(engine.context(), run, &step.name, message).await?;
-            Found::Ended(StepOutcome::Success, message.clone())
-        }
+        StepKind::Notify { message, to } => notice(engine, run, step, message, to).await?,
         StepKind::Sleep { .. } => Found::Waits,
     };
     let taken_up = run.answer.is_some() && matches!(step.kind, StepKind::Approve { .. });
@@ -144,7 +146,7 @@ fn asker(run: &WorkflowRun, step: &StepDef) -> String {
     format!("workflow {} #{}, step {}", run.workflow, run.id, step.name)
 }
 
-async fn task_of(engine: &Engine, task: TaskId) -> Result<Option<Task>, StoreError> {
+pub(super) async fn task_of(engine: &Engine, task: TaskId) -> Result<Option<Task>, StoreError> {
     match engine.context().store.task(task).await {
         Ok(task) => Ok(Some(task)),
         Err(StoreError::NotFound { .. }) => Ok(None),
@@ -219,6 +221,25 @@ fn numbers(reading: &Reading) -> String {
         "{} nodes of {} hosts, {} missing, consistency {consistency}",
         reading.nodes, reading.hosts, reading.missing
     )
+}
+
+async fn notice(
+    engine: &Engine,
+    run: &WorkflowRun,
+    step: &StepDef,
+    message: &str,
+    to: &[String],
+) -> Result<Found, StoreError> {
+    Ok(match notify::tell(engine.context(), run, &step.name, message, to).await? {
+        Told::Targets(0) => {
+            Found::Ended(StepOutcome::Success, format!("{message} (no alert rule of the pool has a target)"))
+        }
+        Told::Targets(told) => Found::Ended(StepOutcome::Success, format!("{message} (told {told} alert targets)")),
+        Told::Unknown(name) => {
+            let why = format!("no alert rule of the pool tells a target `{name}`; name it in a rule first");
+            Found::Ended(StepOutcome::Failure, why)
+        }
+    })
 }
 
 fn approval(run: &mut WorkflowRun, step: &StepDef) -> Found {

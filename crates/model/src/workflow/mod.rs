@@ -103,6 +103,9 @@ pub enum StepKind {
     Notify {
         /// What.
         message: String,
+        /// Only these alert targets, by name or number; none: all that the pool's alert rules tell.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        to: Vec<String>,
     },
     /// Causes a fault.
     Fault {

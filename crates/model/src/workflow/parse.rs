@@ -10,6 +10,7 @@ use super::{
     APPROVAL_DEFAULT_S, Branches, CONDITIONS_MAX, Condition, MESSAGE_MAX, Place, STEPS_MAX, StepDef, StepKind,
     TEXT_MAX, Target, WAIT_MAX_S, WITHIN_DEFAULT_S, Workflow, WorkflowError, duration,
 };
+use crate::alert::TARGETS_MAX;
 use crate::fault::Fault;
 use crate::pool::is_name;
 
@@ -36,12 +37,13 @@ struct RawStep {
     sleep: Option<Spanned<Length>>,
     approve: Option<Spanned<String>>,
     notify: Option<Spanned<String>>,
+    to: Option<Spanned<OneOrMany>>,
     fault: Option<Spanned<Fault>>,
     within: Option<Spanned<Length>>,
     on: Option<Spanned<BTreeMap<String, Spanned<String>>>>,
 }
 
-/// One condition or a list of them.
+/// One text or a list of them: conditions, alert targets.
 struct OneOrMany(Vec<String>);
 
 impl<'de> Deserialize<'de> for OneOrMany {
@@ -55,7 +57,7 @@ impl<'de> Deserialize<'de> for OneOrMany {
         match Given::deserialize(deserializer) {
             Ok(Given::One(one)) => Ok(Self(vec![one])),
             Ok(Given::Many(many)) => Ok(Self(many)),
-            Err(_) => Err(serde::de::Error::custom("must be a condition such as `nodes >= 95%`, or a list of them")),
+            Err(_) => Err(serde::de::Error::custom("must be a text such as `nodes >= 95%`, or a list of them")),
         }
     }
 }
@@ -195,6 +197,9 @@ impl Checker {
         if let (Some(with), true) = (&raw.with, name != "run") {
             self.wrong(place(with.referenced), format!("`with` belongs to `run`, not to `{name}`"));
         }
+        if let (Some(to), true) = (&raw.to, name != "notify") {
+            self.wrong(place(to.referenced), format!("`to` belongs to `notify`, not to `{name}`"));
+        }
         if let (Some(within), false) = (&raw.within, matches!(name, "wait" | "approve")) {
             self.wrong(place(within.referenced), format!("`within` belongs to `wait` and `approve`, not to `{name}`"));
         }
@@ -234,7 +239,8 @@ impl Checker {
             return Some(StepKind::Approve { question: self.text(question)?, within_s });
         }
         if let Some(message) = &raw.notify {
-            return Some(StepKind::Notify { message: self.text(message)? });
+            let to = self.targets(raw.to.as_ref())?;
+            return Some(StepKind::Notify { message: self.text(message)?, to });
         }
         let fault = raw.fault.as_ref()?;
         if let Err(why) = fault.value.check() {
@@ -254,6 +260,17 @@ impl Checker {
         let read = texts.iter().filter_map(|text| text.parse().map_err(|why: String| self.wrong(at, why)).ok());
         let conditions: Vec<Condition> = read.collect();
         (self.errors.len() == before).then_some(conditions)
+    }
+
+    fn targets(&mut self, to: Option<&Spanned<OneOrMany>>) -> Option<Vec<String>> {
+        let Some(to) = to else { return Some(Vec::new()) };
+        let names = &to.value.0;
+        let fits = |name: &String| !name.trim().is_empty() && name.len() <= MESSAGE_MAX;
+        if names.is_empty() || names.len() > TARGETS_MAX || !names.iter().all(fits) {
+            self.wrong(place(to.referenced), format!("must be 1 to {TARGETS_MAX} alert targets, by name or number"));
+            return None;
+        }
+        Some(names.clone())
     }
 
     fn text(&mut self, text: &Spanned<String>) -> Option<String> {

@@ -57,6 +57,17 @@ fn a_workflow_is_read_from_yaml_and_from_json() {
 }
 
 #[test]
+fn a_step_may_tell_only_some() {
+    let told = |rest: &str| match parse(&step(rest)).unwrap().steps.remove(0).kind {
+        StepKind::Notify { message, to } => (message, to),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(told("notify: x"), ("x".into(), vec![]));
+    assert_eq!(told("notify: x\n    to: ops"), ("x".into(), vec!["ops".into()]));
+    assert_eq!(told("notify: x\n    to: [ops, '3']").1, ["ops", "3"]);
+}
+
+#[test]
 fn every_error_names_its_line() {
     assert_eq!(
         errors(
@@ -86,6 +97,8 @@ fn every_error_names_its_line() {
         (&step("fault: { kind: explode, share: 5 }"), 3, "explode"),
         (&step("notify: x\n    within: 5m"), 4, "belongs to"),
         (&step("notify: x\n    with: {}"), 4, "belongs to"),
+        (&step("notify: x\n    to: []"), 4, "1 to "),
+        (&step("sleep: 5s\n    to: ops"), 4, "belongs to `notify`"),
         ("steps:\n- {name: end, sleep: 1s}", 2, "an end"),
         ("steps:\n- {name: a, sleep: 1s}\n- {name: a, sleep: 1s}", 3, "already"),
         (

@@ -8,7 +8,7 @@ use p2ppool_model::event::Change;
 use p2ppool_model::pool::{Pool, PoolSettings, PoolState, TransportName};
 use p2ppool_model::task::TaskState;
 use p2ppool_model::workflow::run::{RunState, StepRun, StepState};
-use p2ppool_model::{Action, Outcome};
+use p2ppool_model::{Action, Outcome, Time};
 use p2ppool_remote::testing::Fake;
 use p2ppool_store::{Answer, RunFilter, WorkflowRun};
 
@@ -168,4 +168,59 @@ async fn cancelling_a_run_ends_the_task_of_its_step() {
     assert_eq!((ended.progress.state, ended.progress.message.as_str()), (RunState::Cancelled, "cancelled by anna"));
     let task = world.ended(step(&begun, "usage").task.unwrap()).await;
     assert_eq!((task.state, step(&ended, "usage").state), (TaskState::Cancelled, StepState::Cancelled));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs p2pnode: `make test` builds it"]
+async fn nodes_that_a_cancelled_run_has_killed_are_started_again() {
+    assert!(node_binary().is_some(), "no p2pnode: run `make node`, or name one by P2PNODE_BIN");
+    let fake = Arc::new(Fake::default());
+    let world = World::with_ssh(fake.clone()).await;
+    let settings = PoolSettings { ports: free_ports(), ..PoolSettings::default() };
+    let pool = world.pool("p", settings, &hosts(6), PoolState::Created).await;
+    let install = world.done(&pool, Action::Install).await;
+    assert_eq!(install.state, TaskState::Succeeded, "{}", install.message);
+    let up = || hosts(6).iter().filter(|host| fake.state(&host.address, host.ssh_port()).running).count();
+    let text = "steps:\n- {name: hurt, fault: {kind: kill, share: 3, seed: 1}}\n- {name: nap, sleep: 1h}\n\
+        - {name: heal, fault: {kind: resume}}\n";
+    let id = start(&world, &pool, "w", text).await;
+    until(&world, id, |run| run.progress.at.as_deref() == Some("nap")).await;
+    assert_eq!(up(), 3);
+    // whoever cancels may be served by another manager than the one that then dies
+    assert!(world.context.store.cancel_run(id, "anna").await.unwrap());
+    let world = world.crash_and_start(fake.clone()).await;
+    let ended = until(&world, id, |run| run.progress.state != RunState::Running).await;
+    assert_eq!((ended.progress.state, step(&ended, "nap").state), (RunState::Cancelled, StepState::Cancelled));
+    assert!(ended.progress.message.starts_with("cancelled by anna; task #"), "{}", ended.progress.message);
+    let tasks = world.context.store.tasks(&Default::default(), p2ppool_store::Page::first(9)).await.unwrap().items;
+    let mut resumes = tasks.iter().filter(|task| task.started_by == format!("workflow w #{id}, cancelled"));
+    let resume = world.ended(resumes.next().expect("one task starts them again").id).await;
+    assert_eq!((resume.state, resumes.next()), (TaskState::Succeeded, None), "{}", resume.message);
+    assert_eq!(up(), 6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notice_goes_to_the_targets_of_the_pools_alert_rules_and_to_no_others() {
+    let world = World::with_ssh(Arc::new(Fake::default())).await;
+    let pool = world.pool("p", PoolSettings::default(), &hosts(1), PoolState::Running).await;
+    let store = &world.context.store;
+    let target = async |name: &str| {
+        let settings = serde_json::json!({ "kind": "webhook", "url": "http://127.0.0.1:9/" });
+        store.create_alert_target(None, name, &settings, None, Time::now()).await.unwrap().id
+    };
+    let (ops, night, _stranger) = (target("ops").await, target("night").await, target("stranger").await);
+    let told = async |name: &str, to: &str| {
+        let text = format!("steps:\n- {{name: tell, notify: Look!{to}}}\n");
+        let id = start(&world, &pool, name, &text).await;
+        let ended = until(&world, id, |run| run.progress.state != RunState::Running).await;
+        (ended.progress.state, step(&ended, "tell").message.clone())
+    };
+    assert_eq!(told("a", "").await, (RunState::Succeeded, "Look! (no alert rule of the pool has a target)".into()));
+    let condition = p2ppool_model::alert::Condition::VersionMismatch;
+    store.create_alert_rule(pool.id, "r", &condition, &[ops, night], Time::now()).await.unwrap();
+    assert_eq!(told("b", "").await, (RunState::Succeeded, "Look! (told 2 alert targets)".into()));
+    assert_eq!(told("c", ", to: ops").await.1, "Look! (told 1 alert targets)");
+    let (state, why) = told("d", ", to: [ops, stranger]").await;
+    assert!(state == RunState::Failed && why.contains("`stranger`"), "{why}");
+    assert_eq!(store.messages_waiting().await.unwrap(), 3);
 }
