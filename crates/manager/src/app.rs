@@ -104,11 +104,11 @@ impl App {
         let bundles = Bundles::new(folders.clone(), store.clone(), source).shared(files.clone());
         let context = Context::new(store.clone(), events.clone(), folders.clone(), secrets.clone(), bundles.clone());
         crate::metrics::start();
-        let context = Context { files: files.clone(), ..context };
+        let context = Context { files: files.clone(), fan_out: config.limits.fan_out(), ..context };
         let geo = context.geo.clone();
         let runtimes = context.runtimes.clone();
         let alerts = Alerts::start(store.clone(), secrets.clone(), events.clone(), AlertPace::default());
-        let engine = Engine::start(context, Pace::with_lease(config.lease)).await?;
+        let engine = Engine::start(context, Pace::of(config.lease, config.limits)).await?;
         let app = Arc::new(Self {
             store,
             events,

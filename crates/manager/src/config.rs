@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use crate::files::FilesIn;
 use crate::http::site::Site;
+use crate::limits::ManagerLimits;
 use crate::service::oidc::OidcConfig;
 use crate::tls::TlsMode;
 
@@ -18,6 +19,12 @@ pub const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
 const LEASE_S_DEFAULT: u64 = 30;
 /// Several heartbeats fit into the shortest; after the longest a person has noticed by themselves.
 const LEASE_S: std::ops::RangeInclusive<u64> = 2..=3600;
+/// Hosts at once: each is a connection, and a process has some thousands of files.
+const HOSTS_MAX: u32 = 4_096;
+/// Connections per second: more than that one core can't shake hands with.
+const PER_SECOND_MAX: u32 = 100_000;
+/// Tasks at once; each keeps the rows of its hosts in memory.
+const TASKS_MAX: u32 = 1_024;
 /// Largest configuration file, bytes.
 const FILE_MAX: u64 = 64 * 1024;
 
@@ -43,6 +50,18 @@ pub struct Settings {
     /// Seconds without a heartbeat after which other managers take a manager's tasks [default: 30]
     #[arg(long, env = "P2PPOOL_LEASE_S", value_name = "SECONDS")]
     pub lease_s: Option<u64>,
+    /// Hosts at once that are being connected to [default: 64]
+    #[arg(long, env = "P2PPOOL_HOSTS_CONNECTING", value_name = "N")]
+    pub hosts_connecting: Option<u32>,
+    /// Hosts at once that are connected and worked on [default: 256]
+    #[arg(long, env = "P2PPOOL_HOSTS_WORKING", value_name = "N")]
+    pub hosts_working: Option<u32>,
+    /// Connections to hosts started per second [default: 500]
+    #[arg(long, env = "P2PPOOL_CONNECTIONS_PER_SECOND", value_name = "N")]
+    pub connections_per_second: Option<u32>,
+    /// Tasks at once [default: 64]
+    #[arg(long, env = "P2PPOOL_TASKS", value_name = "N")]
+    pub tasks: Option<u32>,
     /// Listen on other than loopback addresses without TLS; passwords can then be read on the way
     #[arg(long, env = "P2PPOOL_INSECURE", num_args = 0..=1, default_missing_value = "true", require_equals = true, value_name = "BOOL")]
     pub insecure: Option<bool>,
@@ -110,6 +129,8 @@ pub struct Config {
     pub files: FilesIn,
     /// How long a manager that says nothing keeps its tasks.
     pub lease: Duration,
+    /// How much it does at once.
+    pub limits: ManagerLimits,
 }
 
 /// A setting that can't be used.
@@ -163,6 +184,16 @@ pub enum ConfigError {
     /// Too short for a heartbeat, or too long to wait for.
     #[error("lease_s: {0} is not {lowest} to {highest}", lowest = LEASE_S.start(), highest = LEASE_S.end())]
     Lease(u64),
+    /// Nothing at once, or more than one process can do.
+    #[error("{name}: {value} is not 1 to {most}")]
+    Limit {
+        /// The setting.
+        name: &'static str,
+        /// What was given.
+        value: u32,
+        /// The most that can be.
+        most: u32,
+    },
     /// The folder can't be made absolute.
     #[error("data: {path}: {source}")]
     Path {
@@ -196,6 +227,10 @@ impl Settings {
             node_binary: self.node_binary.or(below.node_binary),
             files: self.files.or(below.files),
             lease_s: self.lease_s.or(below.lease_s),
+            hosts_connecting: self.hosts_connecting.or(below.hosts_connecting),
+            hosts_working: self.hosts_working.or(below.hosts_working),
+            connections_per_second: self.connections_per_second.or(below.connections_per_second),
+            tasks: self.tasks.or(below.tasks),
             insecure: self.insecure.or(below.insecure),
             public_url: self.public_url.or(below.public_url),
             allowed_hosts: first_given(self.allowed_hosts, below.allowed_hosts),
@@ -246,8 +281,19 @@ impl Settings {
             return Err(ConfigError::Lease(lease_s));
         }
         let lease = Duration::from_secs(lease_s);
+        let limit = |name, given: Option<u32>, otherwise, most| match given.unwrap_or(otherwise) {
+            value if (1..=most).contains(&value) => Ok(value),
+            value => Err(ConfigError::Limit { name, value, most }),
+        };
+        let usual = ManagerLimits::default();
+        let limits = ManagerLimits {
+            connecting: limit("hosts_connecting", self.hosts_connecting, usual.connecting, HOSTS_MAX)?,
+            working: limit("hosts_working", self.hosts_working, usual.working, HOSTS_MAX)?,
+            per_second: limit("connections_per_second", self.connections_per_second, usual.per_second, PER_SECOND_MAX)?,
+            tasks: limit("tasks", self.tasks, usual.tasks, TASKS_MAX)?,
+        };
         let node_binary = self.node_binary;
-        Ok(Config { data, listen, database, node_binary, files, lease, site, tls, redirect_listen, oidc })
+        Ok(Config { data, listen, database, node_binary, files, lease, limits, site, tls, redirect_listen, oidc })
     }
 }
 
@@ -409,6 +455,12 @@ mod tests {
         let settings = Settings { lease_s: Some(1), ..Settings::default() };
         let error = with_data(settings).checked().unwrap_err().to_string();
         assert!(error.contains("2 to 3600"), "{error}");
+        let settings = Settings { hosts_working: Some(0), ..Settings::default() };
+        let error = with_data(settings).checked().unwrap_err().to_string();
+        assert_eq!(error, "hosts_working: 0 is not 1 to 4096");
+        let settings = Settings { connections_per_second: Some(7), ..Settings::default() };
+        let limits = with_data(settings).checked().unwrap().limits;
+        assert_eq!(limits, ManagerLimits { per_second: 7, ..ManagerLimits::default() });
         let mysql = Settings { database: Some("mysql://u:secret@h/d".into()), ..Settings::default() };
         let error = with_data(mysql).checked().unwrap_err().to_string();
         assert!(error.contains("mysql") && !error.contains("secret"), "{error}");

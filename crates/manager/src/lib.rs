@@ -17,6 +17,7 @@ pub mod folders;
 pub mod geo;
 pub mod http;
 pub mod joining;
+pub mod limits;
 pub mod local_node;
 pub mod metrics;
 pub mod runtimes;

@@ -7,7 +7,7 @@ use p2ppool_model::{PoolId, Time};
 use crate::Store;
 use crate::db::{execute, on, write_one};
 use crate::error::{Result, Tried as _};
-use crate::text::{clean, uint};
+use crate::text::{clean, from_json, to_json, uint};
 
 /// After so long a manager that says nothing is forgotten.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 3600);
@@ -25,6 +25,8 @@ pub struct ManagerBeat {
     pub address: Option<String>,
     /// Its version.
     pub version: String,
+    /// How much it does at once; JSON.
+    pub limits: serde_json::Value,
 }
 
 /// A manager, as the others see it.
@@ -60,15 +62,18 @@ impl Store {
         let now = tx.now().await?;
         execute!(
             tx.conn(),
-            "INSERT INTO managers (id, host, pid, address, version, started_at, seen_at) VALUES ($1, $2, $3, $4, $5, $6, $6)
+            "INSERT INTO managers (id, host, pid, address, version, started_at, seen_at, limits)
+             VALUES ($1, $2, $3, $4, $5, $6, $6, $7)
              ON CONFLICT (id) DO UPDATE SET host = excluded.host, pid = excluded.pid, address = excluded.address,
-                 version = excluded.version, started_at = excluded.started_at, seen_at = excluded.seen_at",
+                 version = excluded.version, started_at = excluded.started_at, seen_at = excluded.seen_at,
+                 limits = excluded.limits",
             &beat.id,
             clean(&beat.host),
             i64::from(beat.pid),
             beat.address.as_deref().map(clean),
             clean(&beat.version),
             now.0,
+            to_json("limits", &beat.limits)?,
         )
         .tried("register this manager")?;
         execute!(tx.conn(), "DELETE FROM managers WHERE seen_at < $1", now.minus(FORGOTTEN_AFTER).0)
@@ -116,25 +121,28 @@ impl Store {
     pub async fn managers(&self) -> Result<Vec<SeenManager>> {
         let mut tx = self.db.begin_read().await?;
         let now = tx.now().await?;
-        type Row = (String, String, i64, Option<String>, String, i64, i64, i64);
+        type Row = (String, String, i64, Option<String>, String, i64, i64, i64, String);
         let rows: Vec<Row> = on!(tx.conn(), conn => {
             sqlx::query_as(
                 "SELECT m.id, m.host, m.pid, m.address, m.version, m.started_at, m.seen_at,
-                        (SELECT COUNT(*) FROM tasks t WHERE t.state = 'running' AND t.owner = m.id)
+                        (SELECT COUNT(*) FROM tasks t WHERE t.state = 'running' AND t.owner = m.id), m.limits
                  FROM managers m ORDER BY m.started_at, m.id",
             )
             .fetch_all(conn)
             .await
         })
         .tried("list managers")?;
-        let seen = |(id, host, pid, address, version, started_at, seen_at, tasks): Row| SeenManager {
-            beat: ManagerBeat { id, host, pid: u32::try_from(pid).unwrap_or(0), address, version },
-            started_at: Time(started_at),
-            seen_at: Time(seen_at),
-            silent: now.since(Time(seen_at)),
-            tasks: uint(tasks),
+        let seen = |(id, host, pid, address, version, started_at, seen_at, tasks, limits): Row| {
+            let limits = from_json("limits of a manager", &limits)?;
+            Ok(SeenManager {
+                beat: ManagerBeat { id, host, pid: u32::try_from(pid).unwrap_or(0), address, version, limits },
+                started_at: Time(started_at),
+                seen_at: Time(seen_at),
+                silent: now.since(Time(seen_at)),
+                tasks: uint(tasks),
+            })
         };
-        Ok(rows.into_iter().map(seen).collect())
+        rows.into_iter().map(seen).collect()
     }
 
     /// Takes a pool's local node for `owner`, when nobody else holds it. Answers who holds it now.

@@ -25,11 +25,15 @@ pub(super) async fn list(client: &Client, output: Output) -> Result<(), CliError
                 manager["pid"].to_string(),
                 known(text(&manager["address"])),
                 known(text(&manager["version"])),
-                manager["tasks"].to_string(),
+                format!("{} of {}", manager["tasks"], manager["limits"]["tasks"]),
+                format!(
+                    "{} + {}, {}/s",
+                    manager["limits"]["connecting"], manager["limits"]["working"], manager["limits"]["per_second"]
+                ),
                 seen(manager),
                 state.to_owned(),
             ]
         });
-        table(&["host", "process", "address", "version", "tasks", "seen", "state"], &["process", "tasks"], rows)
+        table(&["host", "process", "address", "version", "tasks", "hosts at once", "seen", "state"], &["process"], rows)
     })
 }

@@ -31,8 +31,9 @@ async fn look(inner: &Arc<Inner>) -> Result<(), StoreError> {
 }
 
 async fn claim(inner: &Arc<Inner>, pool: PoolId) -> Result<(), StoreError> {
-    let room = inner.pace.tasks_max.saturating_sub(inner.running().len());
-    let (store, tasks_max) = (&inner.context.store, inner.pace.tasks_max);
+    let tasks_max = inner.pace.limits.tasks as usize;
+    let room = tasks_max.saturating_sub(inner.running().len());
+    let store = &inner.context.store;
     let (claimed, changed) =
         store.claim_tasks(pool, &inner.owner, inner.pace.lease, |line| starts(line, room, tasks_max)).await?;
     for task in &changed {

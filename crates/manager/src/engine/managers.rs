@@ -5,9 +5,10 @@ use std::sync::PoisonError;
 use p2ppool_store::{ManagerBeat, SeenManager, StoreError};
 
 use super::{Engine, Inner};
+use crate::limits::ManagerLimits;
 
 /// What this manager tells the others of itself.
-pub(super) fn about(owner: &str) -> ManagerBeat {
+pub(super) fn about(owner: &str, limits: &ManagerLimits) -> ManagerBeat {
     let kernel = std::fs::read_to_string("/proc/sys/kernel/hostname");
     ManagerBeat {
         id: owner.to_owned(),
@@ -15,6 +16,7 @@ pub(super) fn about(owner: &str) -> ManagerBeat {
         pid: std::process::id(),
         address: None,
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        limits: serde_json::to_value(limits).unwrap_or_default(),
     }
 }
 

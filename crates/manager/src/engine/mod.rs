@@ -39,6 +39,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::actions::Context;
+use crate::limits::ManagerLimits;
 
 pub use managers::Colleague;
 pub(crate) use recorder::Recorder;
@@ -56,18 +57,18 @@ pub struct Pace {
     pub heartbeat: Duration,
     /// Between two looks for work that nobody told us of.
     pub look: Duration,
-    /// Tasks at once in this manager; hosts at once are the fan-out's to limit.
-    pub tasks_max: usize,
+    /// How much this manager does at once. The engine keeps to the number of tasks; hosts are the fan-out's.
+    pub limits: ManagerLimits,
     /// How long steps under way may take to end when the manager is told to end.
     pub goodbye: Duration,
 }
 
 impl Pace {
     /// With another lease, and as many heartbeats in it as usual.
-    pub fn with_lease(lease: Duration) -> Self {
+    pub fn of(lease: Duration, limits: ManagerLimits) -> Self {
         let usual = Self::default();
         let heartbeats = u32::try_from(usual.lease.as_millis() / usual.heartbeat.as_millis().max(1)).unwrap_or(1);
-        Self { lease, heartbeat: lease / heartbeats.max(1), ..usual }
+        Self { lease, heartbeat: lease / heartbeats.max(1), limits, ..usual }
     }
 }
 
@@ -77,7 +78,7 @@ impl Default for Pace {
             lease: Duration::from_secs(30),
             heartbeat: Duration::from_secs(5),
             look: Duration::from_secs(10),
-            tasks_max: 64,
+            limits: ManagerLimits::default(),
             goodbye: Duration::from_secs(30),
         }
     }
@@ -134,7 +135,7 @@ impl Engine {
         let owner = owner_name(&context.folders.private_root().join("manager.id"))?;
         // not before the lock: another manager's uploads may be under way
         context.folders.empty_uploads()?;
-        let about = managers::about(&owner);
+        let about = managers::about(&owner, &pace.limits);
         context.store.add_manager(&about).await?;
         let context = Arc::new(context);
         let writer = Writer::start(&context);

@@ -4,6 +4,7 @@ mod alerts;
 mod builders;
 mod history;
 mod hosts;
+mod managers;
 mod migrating;
 mod opening;
 mod people;

@@ -25,6 +25,7 @@ use crate::app::{App, FirstAccount, listen};
 use crate::config::Config;
 use crate::engine::Pace;
 use crate::files::FilesIn;
+use crate::limits::ManagerLimits;
 use crate::service::accounts::FIRST_NAME;
 use life::Life;
 
@@ -119,6 +120,7 @@ impl Manager {
             oidc: None,
             files: FilesIn::Folder,
             lease: Pace::default().lease,
+            limits: ManagerLimits::default(),
         };
         let listener = listen(&config).await?;
         let address = format!("http://{}", listener.local_addr()?);

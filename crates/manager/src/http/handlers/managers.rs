@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use crate::engine::Colleague;
 use crate::http::State;
 use crate::http::error::ErrorAnswer;
+use crate::limits::ManagerLimits;
 use crate::service::Error;
 
 /// One manager.
@@ -28,6 +29,8 @@ pub(crate) struct ManagerView {
     seen_at: Time,
     /// Tasks that it runs.
     tasks: u64,
+    /// How much it does at once, by its `--hosts-connecting`, `--hosts-working`, `--connections-per-second` and `--tasks`.
+    limits: Option<ManagerLimits>,
     /// Its last heartbeat is not older than a lease; of one that is dead others take the tasks.
     alive: bool,
     /// It answers this request.
@@ -47,6 +50,7 @@ impl From<Colleague> for ManagerView {
             started_at: seen.started_at,
             seen_at: seen.seen_at,
             tasks: seen.tasks,
+            limits: serde_json::from_value(beat.limits).ok(),
             alive: is_alive,
             this: is_this,
         }

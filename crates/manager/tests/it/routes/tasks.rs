@@ -1,5 +1,8 @@
-use p2ppool_model::TaskId;
+use std::time::Duration;
+
 use p2ppool_model::role::Role;
+use p2ppool_model::{Action, TaskId};
+use p2ppool_store::{Admission, Admitted, InLine, NewTask, Starts};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -131,4 +134,39 @@ async fn a_task_is_told_even_after_its_pool_is_gone() {
     let error = app.post(&format!("tasks/{id}/retry"), json!({})).await.problem(409);
     assert!(error["message"].as_str().unwrap().contains("was deleted"), "{error}");
     assert_eq!(send(app.anonymous(Method::GET, &format!("tasks/{id}"))).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_waiting_task_says_for_which_one_and_managers_say_how_much_they_do_at_once() {
+    let app = TestApp::start().await;
+    app.pool("x", NOBODY, json!({})).await;
+    let store = &app.app.store;
+    let pool = store.pool_by_name(&"x".parse().unwrap()).await.unwrap();
+    let queue = async |action: Action, waits_for: Option<TaskId>| {
+        let new = NewTask {
+            pool: pool.id,
+            action,
+            asked: String::new(),
+            started_by: "anna".into(),
+            params: Value::Null,
+            retry_of: None,
+            hosts: vec![],
+        };
+        let admission = |_: &[InLine]| Admission::Queue { make_room: vec![], waits_for };
+        let admitted = store.admit_task(new, admission).await.unwrap();
+        let Admitted::Queued { task, .. } = admitted else { panic!("{admitted:?}") };
+        task.id
+    };
+    // another manager runs the first one
+    let first = queue(Action::Upgrade, Some(TaskId(999))).await;
+    let all = |line: &[InLine]| Starts { start: line.iter().map(|one| one.id).collect(), ..Starts::default() };
+    store.claim_tasks(pool.id, "another", Duration::from_secs(600), all).await.unwrap();
+    let second = queue(Action::Check, Some(first)).await;
+    let shown = app.get(&format!("tasks/{second}")).await.expect(200).json();
+    let text = format!("waits for upgrade #{first}, which is under way");
+    assert_eq!(shown["waiting"], json!({ "task": first, "text": text, "may_start_at": null }), "{shown}");
+    assert_eq!(app.get(&format!("tasks/{first}")).await.expect(200).json()["waiting"], Value::Null);
+
+    let managers = app.get("managers").await.expect(200).json();
+    assert_eq!(managers[0]["limits"], json!({ "connecting": 64, "working": 256, "per_second": 500, "tasks": 64 }));
 }

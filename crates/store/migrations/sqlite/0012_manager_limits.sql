@@ -1,0 +1,2 @@
+-- How much each manager does at once, as JSON.
+ALTER TABLE managers ADD COLUMN limits TEXT NOT NULL DEFAULT '{}';
