@@ -15,6 +15,7 @@ from pathlib import Path
 
 import brunet
 import crawl
+import engine
 import fan_out
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,6 +27,7 @@ PARTS = {
     "fan-out": lambda *use: fan_out.measure(*use, CHOSEN.hosts, CHOSEN.rounds, fan_out_only()),
     "crawl": lambda *use: crawl.measure(*use, CHOSEN.nodes),
     "brunet": brunet.crawl,
+    "engine": engine.measure,
 }
 
 
