@@ -20,6 +20,10 @@ use crate::engine::{Stop, Why};
 /// How long a step that is under way may go on after its task was cancelled: most are over by then.
 const STEP_GRACE: Duration = Duration::from_secs(1);
 
+/// The host script waits some seconds for a step that is under way; so often it is asked to, which is longer than
+/// the longest step may take.
+const BUSY_TRIES: u32 = 24;
+
 /// What is done on each host, once its session stands.
 #[async_trait]
 pub(crate) trait HostWork: Send + Sync + 'static {
@@ -245,7 +249,7 @@ async fn visit(
     let stop = visit.run.stop.clone();
     let result = tokio::select! {
         biased;
-        result = work.on_host(&mut visit, &mut session) => result,
+        result = patiently(work, &mut visit, &mut session) => result,
         () = cut(&stop) => Err(Halt::Cut),
     };
     let output = session.output();
@@ -269,6 +273,18 @@ async fn cut(stop: &Stop) {
             return;
         }
     }
+}
+
+/// Works on a host, again while another step is under way there: what a manager that died had begun goes on to its
+/// end by itself.
+async fn patiently(work: &dyn HostWork, visit: &mut Visit, session: &mut HostSession) -> Result<Right, Halt> {
+    for _ in 1..BUSY_TRIES {
+        match work.on_host(visit, session).await {
+            Err(Halt::Host(error)) if error.cause == Cause::Busy => tracing::debug!(%error, "try the host again"),
+            other => return other,
+        }
+    }
+    work.on_host(visit, session).await
 }
 
 /// Keeps the key that a host showed instead of its pinned one, so that a person can accept it.
