@@ -120,11 +120,11 @@ endif
 
 # Kills the manager at chosen moments of install, upgrade and stop: `make test-kill KILLS=100`.
 test-kill: node
-	KILLS='$(or $(KILLS),10)' $(CARGO) test --locked -p p2ppool --test it -- --ignored --nocapture a_manager_that_is_killed
+	KILLS='$(or $(KILLS),10)' $(CARGO) test --locked --workspace --test it -- --ignored --nocapture actions::kill::
 
 # Three managers on a real PostgreSQL; one is killed in the middle of an install of 30 hosts.
 test-managers: node
-	$(CARGO) nextest run --locked -p p2ppool --test it --run-ignored all --no-capture -E 'test(managers::)'
+	$(CARGO) test --locked --workspace --test it -- --include-ignored --nocapture actions::managers::
 
 test-scripts:
 	sh .ci/tally-test
@@ -204,10 +204,11 @@ $(VENV)/.ready: bench/requirements.txt $(STAMPS)/setup-test
 	@touch '$@'
 
 # BENCH: arguments of bench/run.py
-bench: $(VENV)/.ready
+bench: $(VENV)/.ready manager
 	$(call say,Building what is measured (release))
 	$(CARGO) build --locked --release -p p2ppool-remote --example fanout
 	$(CARGO) build --locked --release -p p2ppool-overlay --example crawl_bench --example brunet_bench --example overlay_host
+	$(CARGO) build --locked --release -p p2ppool --example outcomes
 	PATH="$(VENV)/bin:$$PATH" python bench/run.py $(BENCH)
 
 clean:

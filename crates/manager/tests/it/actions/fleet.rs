@@ -22,6 +22,9 @@ use super::world::node_binary;
 /// many times slower than usual.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(600);
 
+/// How often what is left is killed.
+const ROUNDS_OF_KILLS: u32 = 20;
+
 /// A manager in a process of its own.
 pub(crate) struct Manager {
     process: Child,
@@ -75,13 +78,45 @@ impl Drop for Manager {
     }
 }
 
+/// A folder whose processes end with it: local nodes of managers that were killed live on, as they should.
+struct Home(tempfile::TempDir);
+
+impl Home {
+    /// Processes that run a program of this folder, or name it.
+    fn processes(&self) -> Vec<u32> {
+        let folder = self.0.path().to_str().unwrap();
+        let names_it = |pid: &u32| {
+            let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            let exe = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+            String::from_utf8_lossy(&line).contains(folder) || exe.starts_with(folder)
+        };
+        let all =
+            std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        all.filter(|pid| *pid != std::process::id()).filter(names_it).collect()
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        // a supervisor may start another node before it is killed itself
+        for _ in 0..ROUNDS_OF_KILLS {
+            let left = self.processes();
+            if left.is_empty() {
+                return;
+            }
+            let pids = left.iter().map(u32::to_string);
+            let _ = Command::new("kill").arg("-KILL").args(pids).stderr(Stdio::null()).status();
+        }
+    }
+}
+
 /// Real SSH servers, and the database and data folder of the managers.
 pub(crate) struct Fleet {
     pub(crate) sshd: Sshd,
     pub(crate) store: Store,
     pub(crate) pool: Pool,
     pub(crate) data: PathBuf,
-    _folder: tempfile::TempDir,
+    _folder: Home,
 }
 
 impl Fleet {
@@ -115,7 +150,12 @@ impl Fleet {
         store.set_hosts(pool.id, &(0..hosts).map(spec).collect::<Vec<_>>()).await.unwrap();
         let key = sshd.private_key().as_bytes();
         secrets.put(&store, SecretScope::Pool(pool.id), SSH_KEY, key).await.unwrap();
-        Self { sshd, store, pool, data, _folder: folder }
+        Self { sshd, store, pool, data, _folder: Home(folder) }
+    }
+
+    /// The folder of host `n`; hosts with a port of their own have it in the name.
+    pub(crate) fn install_path(&self, n: usize) -> PathBuf {
+        self.sshd.home().join("nodes").join(format!("{}_{}", self.sshd.address(n), self.sshd.port()))
     }
 
     pub(crate) async fn queue(&self, action: Action, params: Value) -> TaskId {

@@ -6,10 +6,12 @@
 use std::time::Duration;
 
 use p2ppool_model::task::TaskState;
+use p2ppool_model::workflow::run::{Progress, RunState, StepRun};
 use p2ppool_model::{Action, TaskId, Time};
+use p2ppool_store::{NewRun, Page, TaskFilter, WorkflowRun};
 use serde_json::json;
 
-use super::fleet::{Fleet, Manager};
+use super::fleet::{Fleet, Manager, PATIENCE};
 
 const HOSTS: usize = 20;
 /// Kills when nobody says otherwise.
@@ -18,8 +20,8 @@ const KILLS: u64 = 10;
 const PAUSE_MAX_MS: u64 = 100;
 /// A task is killed so often, and then left to end.
 const KILLS_PER_TASK: u32 = 2;
-/// Kills that may come too late however few are asked for.
-const MISSES_MIN: u64 = 3;
+/// So many times as many kills may come too late, as on a machine that is much faster than this.
+const MISSES_MAX: u64 = 10;
 /// Processes of a session that was cut are gone by then.
 const ORPHANS_END: Duration = Duration::from_secs(30);
 
@@ -56,20 +58,16 @@ async fn a_manager_that_is_killed_loses_nothing_and_doubles_nothing() {
         let params = if action == Action::Stop { json!({"keep": true}) } else { json!({}) };
         let task = fleet.queue(action, params).await;
         for _ in 0..KILLS_PER_TASK {
-            let manager = Manager::start(&fleet.data, &[], &[]);
-            let done = fleet.store.task(task).await.unwrap().counts.done();
-            fleet.got_to(task, done + chance.below((HOSTS as u64 - done).max(1))).await;
-            tokio::time::sleep(Duration::from_millis(chance.below(PAUSE_MAX_MS))).await;
-            manager.kill();
-            let at_death = fleet.store.task(task).await.unwrap();
-            if at_death.state.is_final() {
+            if !kill_during(&fleet, task, &mut chance).await {
                 missed += 1;
                 break;
             }
             killed += 1;
-            println!("{action} killed as {} with {} of {HOSTS} done", at_death.state.as_str(), at_death.counts.done());
         }
-        assert!(missed <= kills.max(MISSES_MIN), "most kills came when the task had ended: {missed} beside {killed}");
+        assert!(
+            missed <= MISSES_MAX * kills,
+            "nearly all kills came when the task had ended: {missed} beside {killed}"
+        );
         let manager = Manager::start(&fleet.data, &[], &[]);
         whole(&fleet, task, action).await;
         // what it queued itself ends, too
@@ -85,6 +83,98 @@ async fn a_manager_that_is_killed_loses_nothing_and_doubles_nothing() {
     println!("{killed} kills, {missed} too late");
 }
 
+/// Starts a manager and kills it while the task is under way; tells whether the task had not ended.
+async fn kill_during(fleet: &Fleet, task: TaskId, chance: &mut Chance) -> bool {
+    let manager = Manager::start(&fleet.data, &[], &[]);
+    let before = fleet.store.task(task).await.unwrap();
+    let done = before.counts.done();
+    fleet.got_to(task, done + chance.below((HOSTS as u64 - done).max(1))).await;
+    tokio::time::sleep(Duration::from_millis(chance.below(PAUSE_MAX_MS))).await;
+    manager.kill();
+    let at_death = fleet.store.task(task).await.unwrap();
+    let (action, state) = (at_death.action, at_death.state.as_str());
+    println!("{action} killed as {state} with {} of {HOSTS} done", at_death.counts.done());
+    !at_death.state.is_final()
+}
+
+const CHURN: &str = "
+steps:
+  - { name: look, run: check }
+  - { name: hurt, fault: { kind: kill, share: 5, seed: 1 } }
+  - { name: heal, fault: { kind: resume } }
+  - { name: whole, wait: nodes >= 100%, within: 1h }
+";
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs p2pnode: `make test` builds it"]
+async fn a_rolling_upgrade_and_a_workflow_go_on_where_a_killed_manager_left_them() {
+    let seed = number("SEED").unwrap_or_else(|| Time::now().0.unsigned_abs());
+    println!("SEED={seed}");
+    let mut chance = Chance(seed);
+    let fleet = Fleet::new(HOSTS, None).await;
+    let manager = Manager::start(&fleet.data, &[], &[]);
+    let install = fleet.queue(Action::Install, json!({})).await;
+    whole(&fleet, install, Action::Install).await;
+    manager.kill();
+
+    let settings = json!({ "bootstrap": ["/ip4/127.0.0.1/tcp/9"] });
+    let rolling = json!({ "batch": 7, "canary": 1, "gate": { "nodes_min": "100%", "within_s": 3600 } });
+    let upgrade = fleet.queue(Action::Upgrade, json!({ "rolling": rolling, "settings": settings })).await;
+    for _ in 0..KILLS_PER_TASK {
+        kill_during(&fleet, upgrade, &mut chance).await;
+    }
+    let manager = Manager::start(&fleet.data, &[], &[]);
+    whole(&fleet, upgrade, Action::Upgrade).await;
+    clean(&fleet, Action::Upgrade).await;
+    manager.kill();
+
+    let run = begin(&fleet, "churn", CHURN).await;
+    for step in ["look", "hurt", "heal"] {
+        let manager = Manager::start(&fleet.data, &[], &[]);
+        let at = got_to_step(&fleet, run, Some(step)).await;
+        tokio::time::sleep(Duration::from_millis(chance.below(PAUSE_MAX_MS))).await;
+        manager.kill();
+        println!("workflow killed at about {:?}", at.progress.at);
+    }
+    let manager = Manager::start(&fleet.data, &[], &[]);
+    let end = got_to_step(&fleet, run, None).await;
+    assert_eq!(end.progress.state, RunState::Succeeded, "{:?}", end.progress);
+    for other in fleet.store.open_tasks(None).await.unwrap() {
+        fleet.ended(other.id).await;
+    }
+    manager.kill();
+    let tasks = fleet.store.tasks(&TaskFilter::default(), Page::first(100)).await.unwrap().items;
+    for step in ["look", "hurt", "heal"] {
+        let asker = format!("workflow churn #{run}, step {step}");
+        assert_eq!(tasks.iter().filter(|task| task.started_by == asker).count(), 1, "{asker}");
+    }
+    clean(&fleet, Action::Check).await;
+}
+
+/// A run of this text, as it is begun through the API.
+async fn begin(fleet: &Fleet, name: &str, text: &str) -> i64 {
+    let workflow = fleet.store.put_workflow(name, text, "test", true).await.unwrap();
+    let progress = Progress::begin(&p2ppool::workflow::check(text).unwrap(), fleet.store.now().await.unwrap());
+    let pool_name = fleet.pool.name.to_string();
+    let new = NewRun { workflow, pool: fleet.pool.id, pool_name, started_by: "test".into(), progress };
+    fleet.store.start_run(&new, 1, false).await.unwrap().id
+}
+
+/// Waits until a run is at this step or further; none: until it has ended.
+async fn got_to_step(fleet: &Fleet, run: i64, step: Option<&str>) -> WorkflowRun {
+    let begun = std::time::Instant::now();
+    loop {
+        let now = fleet.store.workflow_run(run).await.unwrap();
+        let is_there = |one: &StepRun| Some(one.name.as_str()) == step && one.started_at.is_some();
+        if now.progress.state != RunState::Running || now.progress.steps.iter().any(is_there) {
+            return now;
+        }
+        assert!(begun.elapsed() < PATIENCE, "the run never got there: {:?}", now.progress);
+        // another process writes: its database is all that tells
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 /// The task ended well, on every host.
 async fn whole(fleet: &Fleet, task: TaskId, action: Action) {
     let end = fleet.ended(task).await;
@@ -97,20 +187,22 @@ async fn whole(fleet: &Fleet, task: TaskId, action: Action) {
 /// One node per host, or nothing at all; nothing half installed, no process that nobody wants.
 async fn clean(fleet: &Fleet, action: Action) {
     let nodes = fleet.nodes();
-    let folder = |n: usize| fleet.sshd.home().join("nodes").join(fleet.sshd.address(n).to_string());
     if action == Action::Stop {
         assert_eq!(nodes.len(), 0, "nodes after stop: {nodes:?}");
         // sshd ends its sessions in its own time
         until_none(|| fleet.sshd.processes()).await;
-        let left: Vec<_> = (0..HOSTS).map(folder).filter(|folder| folder.exists()).collect();
+        let left: Vec<_> = (0..HOSTS).map(|n| fleet.install_path(n)).filter(|folder| folder.exists()).collect();
         assert!(left.is_empty(), "folders after stop: {left:?}");
         return;
     }
     assert_eq!(nodes.len(), HOSTS, "hosts with a node after {action}");
     assert!(nodes.values().all(|count| *count == 1), "a host has two nodes: {nodes:?}");
     for n in 0..HOSTS {
-        let current = std::fs::read_to_string(folder(n).join("current")).unwrap();
-        assert!(folder(n).join("releases").join(current.trim()).is_dir(), "host {n} is half installed: {current}");
+        let folder = fleet.install_path(n);
+        let current = std::fs::read_to_string(folder.join("current"));
+        let current =
+            current.unwrap_or_else(|error| panic!("host {n} is half installed: {}: {error}", folder.display()));
+        assert!(folder.join("releases").join(current.trim()).is_dir(), "host {n} is half installed: {current}");
     }
     // shells of sessions that were cut
     until_none(|| strays(fleet)).await;
@@ -120,7 +212,7 @@ async fn clean(fleet: &Fleet, action: Action) {
 fn strays(fleet: &Fleet) -> Vec<u32> {
     let of_session = |pid: &u32| {
         let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        String::from_utf8_lossy(&line).contains("sshd-session")
+        String::from_utf8_lossy(&line).contains("-s\0serve\0")
     };
     fleet.sshd.processes().into_iter().filter(of_session).collect()
 }

@@ -151,6 +151,21 @@ async fn when_one_of_three_managers_dies_another_ends_its_task_and_does_nothing_
     assert!(nodes.len() == HOSTS && nodes.values().all(|count| *count == 1), "{nodes:?}");
     nothing_was_done_twice(&fleet, task).await;
 
+    local_node_is_on_a_living_one(&fleet, &runs_it.beat.id).await;
+    // whichever of the two writes a file, both have it
+    let path = format!("pools/{}/gather_logs", fleet.pool.name);
+    let gather = http.post(all[0].url(&path)).bearer_auth(&token).json(&json!({})).send().await.unwrap();
+    let gather: Value = gather.error_for_status().unwrap().json().await.unwrap();
+    let gathered = fleet.ended(TaskId(gather["id"].as_i64().unwrap())).await;
+    assert_eq!(gathered.state, TaskState::Succeeded, "{}", gathered.message);
+    let mut files = Vec::new();
+    for manager in &all {
+        let path = format!("pools/{}/files/logs.zip", fleet.pool.name);
+        let answer = http.get(manager.url(&path)).bearer_auth(&token).send().await.unwrap();
+        files.push(answer.error_for_status().unwrap().bytes().await.unwrap());
+    }
+    assert!(files[0].starts_with(b"PK") && files[0] == files[1], "{} and {} bytes", files[0].len(), files[1].len());
+
     let told: Vec<Value> =
         http.get(all[0].url("managers")).bearer_auth(&token).send().await.unwrap().json().await.unwrap();
     let alive = |alive: bool| told.iter().filter(|one| one["alive"] == alive).count();
@@ -199,6 +214,20 @@ async fn taken_over_in_time(fleet: &Fleet, task: TaskId, dead: &str) {
         assert!(begun.elapsed() < PATIENCE, "no manager lives");
         // other processes write: their database is all that tells
         tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// The dead manager's local node is brought up beside one that lives.
+async fn local_node_is_on_a_living_one(fleet: &Fleet, dead: &str) {
+    let begun = Instant::now();
+    loop {
+        let held = fleet.store.local_node_owner(fleet.pool.id).await.unwrap().expect("an install has a local node");
+        if held.is_held && held.owner != dead {
+            return;
+        }
+        assert!(begun.elapsed() < PATIENCE, "nobody took the local node: {held:?}");
+        // other processes write: their database is all that tells
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
