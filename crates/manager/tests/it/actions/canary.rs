@@ -61,8 +61,9 @@ async fn whole_run() {
     run.ask(Method::PUT, "pools/canary/key", Some(cut), 422).await;
     run.ask(Method::PUT, "pools/canary/key", Some(with(PASSPHRASE)), 200).await;
     run.post("pools", json!({ "name": "other", "network_secret": NETWORK_SECRET, "nonsense": 1 }), 422).await;
+    run.task("install").await;
     run.post("pools/canary/upgrade", json!({ "settings": { "network_secret": NETWORK_SECRET } }), 422).await;
-    for action in ["install", "check", "crawl", "gather_logs", "gather_usage", "stop"] {
+    for action in ["check", "crawl", "gather_logs", "gather_usage", "stop"] {
         run.task(action).await;
     }
 
@@ -299,7 +300,7 @@ impl Run {
             {
                 panic!("in {name}: {line}");
             }
-            assert!(name == "out" || said.contains("TRACE"), "it logged everything");
+            assert!(name == "out" || said.contains("DEBUG"), "it logs what it can");
         }
         // nor in what it keeps: everything is sealed. Nodes have to read their network's secret.
         let kept: Vec<String> = canaries.into_iter().filter(|secret| secret != NETWORK_SECRET).collect();
