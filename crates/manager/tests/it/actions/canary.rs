@@ -62,7 +62,8 @@ async fn whole_run() {
     run.ask(Method::PUT, "pools/canary/key", Some(with(PASSPHRASE)), 200).await;
     run.post("pools", json!({ "name": "other", "network_secret": NETWORK_SECRET, "nonsense": 1 }), 422).await;
     run.task("install").await;
-    run.post("pools/canary/upgrade", json!({ "settings": { "network_secret": NETWORK_SECRET } }), 422).await;
+    let too_long = json!({ "network_secret": format!("{NETWORK_SECRET}00") });
+    run.ask(Method::PATCH, "pools/canary", Some(too_long), 422).await;
     for action in ["check", "crawl", "gather_logs", "gather_usage", "stop"] {
         run.task(action).await;
     }
