@@ -5,7 +5,7 @@ import { diffRows } from '../src/diff/rows';
 import { fromInput, toInput } from '../src/format/time';
 import { boundsText, lengthOf, strokesOf } from '../src/nodes/sessions';
 import { ownRange, spanOf, widened } from '../src/state/range';
-import { placeIn, travelQuery, whenOf } from '../src/state/travel';
+import { isWithin, placeIn, travelQuery, whenOf } from '../src/state/travel';
 import { CHARTS, linesOf } from '../src/stats/series';
 
 const NOW = Date.parse('2026-11-23T12:00:00Z');
@@ -69,6 +69,14 @@ describe('time travel', () => {
     expect(placeIn(crawls, { crawl: 9 })).toBeUndefined();
     expect(placeIn(crawls, {})).toBe(2);
     expect(placeIn([], {})).toBeUndefined();
+  });
+
+  it('notices when it goes to before what is listed', () => {
+    expect(isWithin(crawls, { crawl: 3 })).toBe(true);
+    expect(isWithin(crawls, { crawl: 9 })).toBe(false);
+    expect(isWithin(crawls, { at: at(10) })).toBe(true);
+    expect(isWithin(crawls, { at: at(9) })).toBe(false);
+    expect(isWithin(crawls, {})).toBe(true);
   });
 });
 

@@ -6,7 +6,7 @@ import { byCrawl } from './outdated';
 import { resource, type Readable } from './resource.svelte';
 import { router } from './router.svelte';
 import type { PoolPage } from './routes';
-import { placeIn, travelQuery, TRAVEL_FIELDS, whenOf } from './travel';
+import { isWithin, placeIn, travelQuery, TRAVEL_FIELDS, whenOf } from './travel';
 
 /** Crawls that the slider reaches at once; older ones are a button away. */
 const CRAWLS = 200;
@@ -18,16 +18,20 @@ export const canTravel = (page: PoolPage) => TRAVELLING.includes(page);
 /** Which crawl of a pool the page shows: one of the past, or always the newest. */
 class Travel {
   readonly crawls: Readable<{ items: Snapshot[]; before: number | null }>;
-  /** The list of crawls ends before this one; 0 for the newest. */
-  #end = $state(0);
+  readonly #pool: string;
+  /** The list of crawls ends before this time (RFC 3339); empty: with the newest. */
+  #until = $state('');
+  /** The crawl that was last looked for outside of the list. */
+  #sought = '';
   #busy = new Set<() => boolean>();
 
   /** Crawls are listed while a page that can travel is `open`. */
   constructor(pool: string, open: () => boolean) {
+    this.#pool = pool;
     this.crawls = resource(() => {
       if (!open()) return undefined;
-      const before = this.#end === 0 ? undefined : this.#end;
-      return (signal) => api.snapshots(pool, { limit: CRAWLS, before }, signal);
+      const until = this.#until === '' ? undefined : this.#until;
+      return (signal) => api.snapshots(pool, { limit: CRAWLS, until }, signal);
     }, byCrawl(pool));
   }
 
@@ -57,7 +61,7 @@ class Travel {
 
   /** The list does not end with the newest crawl. */
   get endsEarlier(): boolean {
-    return this.#end !== 0;
+    return this.#until !== '';
   }
 
   /** Query that leads other pages to the same crawl, with its `?`; empty when it is now. */
@@ -85,18 +89,29 @@ class Travel {
     return newest ? undefined : this.reach[position]?.id;
   }
 
-  /** Reaches for the crawls before those that are listed, or for the newest. */
+  /** Lists the crawls before those that are listed, and goes to the newest of them. */
   reachOlder(): void {
-    this.#end = this.crawls.data?.before ?? this.#end;
+    const oldest = this.reach[0];
+    if (!oldest) return;
+    this.#until = after(oldest);
+    this.go(oldest.id);
   }
 
+  /** Lists the newest crawls, and goes to the newest of all. */
   reachNewest(): void {
-    this.#end = 0;
+    this.#until = '';
+    this.go(undefined);
   }
 
-  /** The list reaches a crawl that is older than all that are listed. */
-  reachFor(crawl: number): void {
-    this.#end = crawl + 1;
+  /** Lists the crawls around the one that is shown, when it isn't among those that are listed. */
+  async reachShown(): Promise<void> {
+    const { when, reach } = this;
+    const key = JSON.stringify(when);
+    if (!this.past || reach.length === 0 || isWithin(reach, when) || this.#sought === key) return;
+    this.#sought = key;
+    // The manager knows when it began; a crawl that there is not, the page itself tells.
+    const found = await api.nodes(this.#pool, { ...when, limit: 0 }).catch(() => undefined);
+    if (found?.crawl) this.#until = after(found.crawl);
   }
 
   /** While `loading` is true the page still reads; playing waits for it. Call it in a component's script. */
@@ -111,6 +126,9 @@ class Travel {
     return this.crawls.loading || [...this.#busy].some((loading) => loading());
   }
 }
+
+/** The first moment that is later than the beginning of a crawl. */
+const after = (crawl: Snapshot) => new Date(Date.parse(crawl.started) + 1).toISOString();
 
 const KEY = Symbol('travel');
 

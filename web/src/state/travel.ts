@@ -39,3 +39,10 @@ export function placeIn(crawls: readonly Crawl[], when: When): number | undefine
   const away = crawls.map((one) => Math.abs(Date.parse(one.started) - asked));
   return away.indexOf(Math.min(...away));
 }
+
+/** A crawl is in a list (oldest first), or a time not before it; later times are nearest to its end. */
+export function isWithin(crawls: readonly Crawl[], when: When): boolean {
+  if (when.crawl !== undefined) return crawls.some((one) => one.id === when.crawl);
+  const [oldest] = crawls;
+  return when.at === undefined || (oldest !== undefined && Date.parse(when.at) >= Date.parse(oldest.started));
+}
