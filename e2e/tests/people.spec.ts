@@ -90,6 +90,7 @@ test('a second factor is set up by its QR code, asked for at login, helped by a 
   expect(watched.splice(0).every((line) => line.includes('422'))).toBe(true);
   await section.getByLabel('Code that the app shows').fill(codeOf(secret));
   await section.getByRole('button', { name: 'Ask for codes from now on' }).click();
+  await expect(section.locator('.codes li').first()).toBeVisible();
   const recovery = await section.locator('.codes li').allInnerTexts();
   expect(recovery.length).toBeGreaterThan(4);
   await section.getByRole('button', { name: 'I have kept them' }).click();

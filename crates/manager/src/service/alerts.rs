@@ -206,8 +206,10 @@ pub async fn change_rule(app: &App, viewer: &Viewer, id: AlertRuleId, change: Ru
 
 /// Forgets a rule.
 pub async fn delete_rule(app: &App, viewer: &Viewer, id: AlertRuleId) -> Result<(), Error> {
-    rule(app, viewer, id, Right::Manage).await?;
-    Ok(app.store.delete_alert_rule(id, Time::now()).await?)
+    let (_, pool) = rule(app, viewer, id, Right::Manage).await?;
+    app.store.delete_alert_rule(id, Time::now()).await?;
+    app.events.publish(Some(pool.name.as_str()), p2ppool_model::event::Change::Alerts);
+    Ok(())
 }
 
 async fn usable(app: &App, viewer: &Viewer, targets: &[AlertTargetId]) -> Result<(), Error> {
