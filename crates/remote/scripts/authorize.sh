@@ -18,7 +18,7 @@ until ln -s "$$@$machine" "$lock" 2>/dev/null; do
     *"@$machine") kill -s 0 "${holder%%@*}" 2>/dev/null || rm -f "$lock" ;;
   esac
   looks=$((looks + 1))
-  [ $looks -le 100 ] || { echo "$lock is held by ${holder:-nobody}; delete it when that is no process any more" >&2; exit 65; }
+  [ $looks -le 200 ] || { echo "$lock is held by ${holder:-nobody}; delete it when that is no process any more" >&2; exit 65; }
   sleep 0.1 2>/dev/null || sleep 1
 done
 new=$file.p2ppool.$$

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use p2ppool_model::{Cause, Outcome};
 use p2ppool_remote::testing::{HostKeyKind, Sshd, SshdOptions};
 use p2ppool_remote::{
-    Auth, Deadlines, Executed, Exit, HostError, Jump, Ssh, SshSettings, Target, check_key, exec, fingerprint,
-    generate_key,
+    Auth, Deadlines, Executed, Exit, HostError, Jump, Ssh, SshSettings, Target, authorize, check_key, exec,
+    fingerprint, generate_key, withdraw,
 };
 use support::until;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -313,4 +313,63 @@ async fn a_late_command_is_ended_on_the_host() {
     let error = exec(&Ssh::default(), &target, "sleep 600", &Deadlines::default(), Duration::from_millis(300)).await;
     assert_eq!(error.unwrap_err().cause, Cause::StepTimeout);
     until("the command has ended", || sshd.processes().is_empty()).await;
+}
+
+/// The text of a new key's line in `authorized_keys`.
+fn new_line() -> String {
+    generate_key().unwrap().info.public_key
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_exchanged_with_its_options_and_nothing_else_changes() {
+    let sshd = server(SshdOptions::default());
+    let file = sshd.own_authorized_keys().unwrap();
+    let (ssh, deadlines) = (Ssh::default(), Deadlines::default());
+    let (target, old, new, other) = (sshd.target(0), new_line(), new_line(), new_line());
+    let ours = std::fs::read_to_string(&file).unwrap();
+    let options = "from=\"127.0.0.0/8,::1\",no-pty ";
+    // the last line has no end
+    std::fs::write(&file, format!("{ours}# a remark: {old}\n{options}{old} an old one\n{other} somebody")).unwrap();
+
+    let error = withdraw(&ssh, &target, &deadlines, &old, &new).await.unwrap_err();
+    assert!(error.message.contains("the new key is not in"), "{}", error.message);
+    let error = withdraw(&ssh, &target, &deadlines, &other, &other).await.unwrap_err();
+    assert!(error.message.contains("the old key is the new one"), "{}", error.message);
+    assert!(authorize(&ssh, &target, &deadlines, &old, &new).await.unwrap());
+    assert!(!authorize(&ssh, &target, &deadlines, &old, &new).await.unwrap(), "it is there already");
+    assert!(withdraw(&ssh, &target, &deadlines, &old, &new).await.unwrap());
+    assert!(!withdraw(&ssh, &target, &deadlines, &old, &new).await.unwrap(), "it is gone already");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(text, format!("{ours}{other} somebody\n{options}{new}\n"));
+    assert!(file.is_symlink(), "a link stays one");
+    let left: Vec<_> = std::fs::read_dir(sshd.folder()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().contains("p2ppool")), "{left:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exchanges_of_several_keys_at_once_lose_none() {
+    const KEYS: usize = 8;
+    let sshd = server(SshdOptions::default());
+    let file = sshd.own_authorized_keys().unwrap();
+    // left by one that died: its process is no more
+    let mut gone = Command::new("true").spawn().unwrap();
+    gone.wait().unwrap();
+    let name = Command::new("uname").arg("-n").output().unwrap().stdout;
+    let holder = format!("{}@{}", gone.id(), String::from_utf8_lossy(&name).trim());
+    std::os::unix::fs::symlink(holder, sshd.folder().join("authorized_keys.p2ppool.lock")).unwrap();
+    let exchange = |target: Target| async move {
+        let (ssh, deadlines) = (Ssh::default(), Deadlines::default());
+        let (old, new) = (new_line(), new_line());
+        authorize(&ssh, &target, &deadlines, &old, &old.clone()).await.unwrap_err();
+        authorize(&ssh, &target, &deadlines, &new, &old).await.unwrap();
+        authorize(&ssh, &target, &deadlines, &old, &new).await.unwrap();
+        withdraw(&ssh, &target, &deadlines, &old, &new).await.unwrap();
+        (old, new)
+    };
+    let keys = futures::future::join_all((0..KEYS).map(|_| exchange(sshd.target(0)))).await;
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(text.lines().count(), KEYS + 1, "{text}");
+    for (old, new) in keys {
+        assert!(text.contains(&new) && !text.contains(&old), "{text}");
+    }
 }
