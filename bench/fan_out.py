@@ -17,6 +17,8 @@ from peers import PEERS, Job
 
 FLOOR_FACTOR = 1.2
 OURS_RSS_MAX_MB = 100
+# All hosts share the cores here, so more at once would only cost memory; peers have 32 to 64, see peers.py.
+OURS_WORKING = 64
 # Name, bytes of the package, and how often it is measured.
 WORKLOADS = (("true", 0, 3), ("install 1 MB", 1_000_000, 3), ("install 10 MB", 10_000_000, 2))
 # A tool that takes longer than this is not ahead of anybody by chance: once is enough.
@@ -52,6 +54,7 @@ def ours(root, job):
         "command": None if job.package else "true",
         "package": str(job.package) if job.package else None,
         "install_path": f"{job.fleet.folder}/hosts/{{host}}",
+        "working": OURS_WORKING,
     }
     path = job.fleet.folder / "ours.json"
     path.write_text(json.dumps(config))
@@ -154,10 +157,14 @@ def fan_out_rows(row, label, runs):
         peers = medians(value)
         return row(label + what, unit, "lower", peers.pop("ours"), peers | more, limit)
 
-    floor = floor_of(medians(lambda run: run.hosts_cpu_s))
-    sessions = floor_of(medians(lambda run: run.sessions_cpu_s))
+    hosts_cpu_s = medians(lambda run: run.hosts_cpu_s)
+    floors = {
+        "floor": floor_of(hosts_cpu_s),
+        "floor of the sessions": floor_of(medians(lambda run: run.sessions_cpu_s)),
+        "floor of what ours does": floor_of({"ours": hosts_cpu_s["ours"]}),
+    }
     return [
-        entry("", "s", lambda run: run.wall_s, floor * FLOOR_FACTOR, floor=floor, **{"floor of the sessions": sessions}),
+        entry("", "s", lambda run: run.wall_s, floors["floor"] * FLOOR_FACTOR, **floors),
         entry(", client CPU", "s", lambda run: run.client_cpu_s, None),
         entry(", CPU of the hosts", "s", lambda run: run.hosts_cpu_s, None),
         entry(", memory", "MB", lambda run: run.rss_mb, OURS_RSS_MAX_MB),

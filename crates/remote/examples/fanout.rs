@@ -1,8 +1,9 @@
 //! The fan-out on a fleet that somebody else started, for `bench/`: runs a command, or installs and
 //! starts a package, on every host, and prints what came of it as JSON.
 //!
-//! `fanout CONFIG` with a JSON file: `{hosts, port, user, key, host_key, command?, package?, install_path}`;
-//! `{host}` in the install path stands for the host's address. Exits 1 when a host failed.
+//! `fanout CONFIG` with a JSON file:
+//! `{hosts, port, user, key, host_key, command?, package?, install_path, working?}`; `{host}` in the install path stands
+//! for the host's address, and `working` for the limit of that name. Exits 1 when a host failed.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -31,6 +32,7 @@ struct Config {
     command: Option<String>,
     package: Option<PathBuf>,
     install_path: String,
+    working: Option<usize>,
 }
 
 #[derive(Clone)]
@@ -49,7 +51,9 @@ fn main() -> Result<ExitCode, Failure> {
     };
     let targets = targets(&config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(run(targets, work))
+    let usual = Limits::default();
+    let limits = Limits { working: config.working.unwrap_or(usual.working), ..usual };
+    runtime.block_on(run(targets, work, limits))
 }
 
 fn targets(config: &Config) -> Result<Vec<Target>, Failure> {
@@ -66,20 +70,19 @@ fn targets(config: &Config) -> Result<Vec<Target>, Failure> {
     Ok(config.hosts.iter().map(target).collect())
 }
 
-async fn run(targets: Vec<Target>, work: Work) -> Result<ExitCode, Failure> {
+async fn run(targets: Vec<Target>, work: Work, limits: Limits) -> Result<ExitCode, Failure> {
     let began = Instant::now();
     let hosts = targets.len();
     let transport = Arc::new(Ssh::new(SshSettings::default()));
-    let mut results =
-        FanOut::new(Limits::default()).run(targets, CancellationToken::new(), move |target, mut slots| {
-            let (transport, work) = (Arc::clone(&transport), work.clone());
-            async move {
-                match work {
-                    Work::Command(command) => run_command(&transport, &target, &command).await,
-                    Work::Install(package) => install(&transport, &target, &package, &mut slots).await,
-                }
+    let mut results = FanOut::new(limits).run(targets, CancellationToken::new(), move |target, mut slots| {
+        let (transport, work) = (Arc::clone(&transport), work.clone());
+        async move {
+            match work {
+                Work::Command(command) => run_command(&transport, &target, &command).await,
+                Work::Install(package) => install(&transport, &target, &package, &mut slots).await,
             }
-        });
+        }
+    });
     let mut wrong = Vec::new();
     while let Some(finished) = results.next().await {
         if let Err(error) = finished.result? {
