@@ -1,5 +1,7 @@
 //! A pool: one overlay, its settings and its state.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -275,6 +277,11 @@ pub struct PoolSettings {
     /// When its tasks count as succeeded; none: when every host is right.
     #[serde(default)]
     pub success: Option<crate::task::SuccessPolicy>,
+    /// Days for which the nodes of snapshots and the sessions that ended are kept, whole months (UTC) at a time;
+    /// statistics are kept for ever.
+    #[serde(default = "default_detail_days")]
+    #[schema(minimum = 1, maximum = 36_500)]
+    pub detail_days: u32,
     /// What only Brunet pools have.
     #[serde(default)]
     pub brunet: BrunetSettings,
@@ -284,6 +291,14 @@ pub struct PoolSettings {
 pub const DESCRIPTION_MAX: usize = 4096;
 /// Most extra bootstrap addresses.
 pub const BOOTSTRAP_MAX: usize = 64;
+
+/// Most days of [`PoolSettings::detail_days`]: a century.
+pub const DETAIL_DAYS_MAX: u32 = 36_500;
+
+/// A year.
+fn default_detail_days() -> u32 {
+    365
+}
 
 fn default_install_path() -> String {
     "~/p2ppool/{pool}".to_owned()
@@ -317,6 +332,7 @@ impl Default for PoolSettings {
             private_addresses: false,
             after_install: None,
             success: None,
+            detail_days: default_detail_days(),
             brunet: BrunetSettings::default(),
         }
     }
@@ -333,6 +349,7 @@ impl PoolSettings {
             self.check_ports(),
             self.check_install_path(),
             self.check_secret(),
+            self.check_detail_days(),
             self.brunet.check(),
             self.success.and_then(|policy| policy.problem()).map(|why| SettingError::new("success", why)),
         ]
@@ -405,6 +422,11 @@ impl PoolSettings {
         None
     }
 
+    fn check_detail_days(&self) -> Option<SettingError> {
+        let fine = (1..=DETAIL_DAYS_MAX).contains(&self.detail_days);
+        (!fine).then(|| SettingError::new("detail_days", format!("must be 1 to {DETAIL_DAYS_MAX}")))
+    }
+
     fn check_install_path(&self) -> Option<SettingError> {
         let path = &self.install_path;
         let shape = path.starts_with("~/") || path.starts_with('/');
@@ -438,6 +460,11 @@ impl PoolSettings {
             return Some(SettingError::new("network_secret", "needs a tcp port: QUIC can't carry it"));
         }
         None
+    }
+
+    /// Detail of before this time need not be kept any more.
+    pub fn detail_since(&self, now: Time) -> Time {
+        now.minus(Duration::from_secs(u64::from(self.detail_days) * 86_400))
     }
 
     /// The folder on one host, placeholders filled in.
@@ -504,6 +531,18 @@ mod tests {
         };
         let fields: Vec<_> = wrong.checked(&name()).unwrap_err().into_iter().map(|e| e.field).collect();
         assert_eq!(fields, ["namespace", "ports", "install_path", "network_secret"]);
+    }
+
+    #[test]
+    fn detail_is_kept_for_at_least_a_day_and_a_year_by_default() {
+        let now: Time = "2026-11-23T12:00:00Z".parse().unwrap();
+        let kept = |days| PoolSettings { detail_days: days, ..PoolSettings::default() };
+        assert_eq!(PoolSettings::default().detail_since(now), "2025-11-23T12:00:00Z".parse().unwrap());
+        assert_eq!(kept(1).detail_since(now), "2026-11-22T12:00:00Z".parse().unwrap());
+        assert!(kept(1).checked(&name()).is_ok() && kept(DETAIL_DAYS_MAX).checked(&name()).is_ok());
+        for wrong in [0, DETAIL_DAYS_MAX + 1] {
+            assert_eq!(kept(wrong).checked(&name()).unwrap_err()[0].field, "detail_days");
+        }
     }
 
     #[test]

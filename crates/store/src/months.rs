@@ -6,7 +6,7 @@
 //!
 //! `detail_months` lists which there are. Names are made of two numbers of ours, never of what people type.
 
-use p2ppool_model::{PoolId, Time};
+use p2ppool_model::{PoolId, PoolName, Time};
 
 use crate::Store;
 use crate::db::{Db, On, Tx, execute, on};
@@ -99,6 +99,22 @@ pub(crate) async fn drop_month(tx: &mut Tx, pool: PoolId, month: Month) -> Resul
     Ok(())
 }
 
+/// Forgets the nodes that are not there and of which no session is kept. The pool is locked.
+async fn forget_nodes(tx: &mut Tx, pool: PoolId) -> Result<()> {
+    let kept: Vec<i64> = on!(tx.conn(), conn => {
+        sqlx::query_scalar("SELECT month FROM detail_months WHERE pool_id = $1").bind(pool.0).fetch_all(conn).await
+    })
+    .tried("list months")?;
+    let without = kept.into_iter().map(|month| {
+        format!(" AND NOT EXISTS (SELECT 1 FROM {} e WHERE e.node_id = known_nodes.id)", Month(month).ended(pool))
+    });
+    let sql = format!("DELETE FROM known_nodes WHERE pool_id = $1 AND began IS NULL{}", without.collect::<String>());
+    on!(tx.conn(), conn => {
+        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(pool.0).persistent(false).execute(conn).await.map(drop)
+    })
+    .tried("forget nodes")
+}
+
 async fn run(tx: &mut Tx, statement: String) -> Result<()> {
     on!(tx.conn(), conn => {
         sqlx::query(sqlx::AssertSqlSafe(statement)).persistent(false).execute(conn).await.map(drop)
@@ -107,9 +123,22 @@ async fn run(tx: &mut Tx, statement: String) -> Result<()> {
 }
 
 impl Store {
+    /// Forgets of every pool what it need not keep any more by its own setting, and tells how many months
+    /// went of which pool.
+    pub async fn forget_old_detail(&self, now: Time) -> Result<Vec<(PoolName, u64)>> {
+        let mut forgotten = Vec::new();
+        for pool in self.pools().await? {
+            let months = self.drop_detail_before(pool.id, pool.settings.detail_since(now)).await?;
+            if months > 0 {
+                forgotten.push((pool.name, months));
+            }
+        }
+        Ok(forgotten)
+    }
+
     /// Forgets what a pool keeps for a while (nodes of snapshots, ended sessions) of the months that
-    /// were over at a time, and the nodes that were not seen since; snapshots and their statistics stay. Tells
-    /// how many months went.
+    /// were over at a time, and the nodes of which nothing is left then; snapshots and their statistics stay.
+    /// Tells how many months went.
     pub async fn drop_detail_before(&self, pool: PoolId, time: Time) -> Result<u64> {
         let old: Vec<Month> =
             months(&self.db, pool).await?.into_iter().filter(|month| *month < Month::of(time)).collect();
@@ -122,13 +151,8 @@ impl Store {
         if !old.is_empty() {
             self.tables.clear();
             let mut tx = self.db.begin_relaxed().await?;
-            execute!(
-                tx.conn(),
-                "DELETE FROM known_nodes WHERE pool_id = $1 AND began IS NULL AND last_seen < $2",
-                pool.0,
-                time.0
-            )
-            .tried("forget nodes")?;
+            lock_pool(&mut tx, pool).await?;
+            forget_nodes(&mut tx, pool).await?;
             tx.commit().await?;
         }
         Ok(old.len() as u64)

@@ -17,6 +17,8 @@ const REQUEST_DEADLINE: Duration = Duration::from_secs(60);
 const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 /// Uploading a bundle of the largest size over a slow line.
 const UPLOAD_DEADLINE: Duration = Duration::from_secs(3600);
+/// Writing out years of history.
+const DOWNLOAD_DEADLINE: Duration = Duration::from_secs(24 * 3600);
 /// Longest line of the event stream, bytes: one batch of host changes.
 const EVENT_LINE_MAX: usize = 16 * 1024 * 1024;
 
@@ -101,6 +103,26 @@ impl Client {
     pub(super) async fn get_text(&self, path: &str) -> Result<String, CliError> {
         let response = self.send(Method::GET, path, self.request(Method::GET, path)).await?;
         response.text().await.map_err(|error| bad_answer(path, &error))
+    }
+
+    /// Writes an answer of any length as it comes. A closed pipe (`| head`) is not an error.
+    pub(super) async fn download(&self, path: &str, to: &mut impl std::io::Write) -> Result<(), CliError> {
+        let request = self.request(Method::GET, path).timeout(DOWNLOAD_DEADLINE);
+        let mut response = self.send(Method::GET, path, request).await?;
+        let written = loop {
+            match response.chunk().await.map_err(|error| bad_answer(path, &error))? {
+                Some(part) => {
+                    if let Err(error) = to.write_all(&part) {
+                        break Err(error);
+                    }
+                }
+                None => break to.flush(),
+            }
+        };
+        match written {
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            written => Ok(written?),
+        }
     }
 
     /// A file.

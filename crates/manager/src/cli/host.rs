@@ -78,6 +78,16 @@ async fn hosts(pool: &PoolName, query: &str, limit: u32, client: &Client) -> Res
     client.get(&format!("pools/{pool}/hosts?q={query}&limit={limit}")).await
 }
 
+/// The host of a pool with this address.
+pub(super) async fn named(pool: &PoolName, address: &str, client: &Client) -> Result<Host, CliError> {
+    let page = hosts(pool, address, 1000, client).await?;
+    let named = |host: &Host| host.spec.address == address || host.spec.display() == address;
+    page.items
+        .into_iter()
+        .find(named)
+        .ok_or_else(|| CliError::Other(format!("{pool} has no host `{address}`; see `p2ppool host list {pool}`")))
+}
+
 async fn trust(
     pool: &PoolName,
     address: &str,
@@ -85,11 +95,7 @@ async fn trust(
     client: &Client,
     output: Output,
 ) -> Result<(), CliError> {
-    let page = hosts(pool, address, 1000, client).await?;
-    let named = |host: &&Host| host.spec.address == address || host.spec.display() == address;
-    let Some(host) = page.items.iter().find(named) else {
-        return Err(CliError::Other(format!("{pool} has no host `{address}`; see `p2ppool host list {pool}`")));
-    };
+    let host = named(pool, address, client).await?;
     let path = format!("pools/{pool}/hosts/{}", host.id);
     let Some(fingerprint) = fingerprint else {
         let keys = client.get_value(&format!("{path}/key")).await?;

@@ -11,6 +11,8 @@ mod client;
 mod demo;
 mod error;
 mod geoip;
+mod history;
+mod history_text;
 mod host;
 mod input;
 mod login;
@@ -119,6 +121,7 @@ async fn client_command(command: Command, client: Client, output: Output) -> Res
         Command::Alert(command) => alert::run(command, &client, output).await?,
         Command::Top { pool, by, limit } => node::top(&pool, by, limit, &client, output).await?,
         Command::Stats(stats) => node::stats(stats, &client, output).await?,
+        Command::History(command) => return history::run(command, &client, output).await,
         Command::Openapi => output.value(&client.get_value("openapi.json").await?)?,
         Command::Schedule(command) => return schedule::run(command, &client, output).await,
         Command::Task(command) => return task::run(command, &client, output).await,

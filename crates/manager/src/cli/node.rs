@@ -9,6 +9,8 @@ use serde_json::Value;
 use super::args::{NodesArgs, StatsArgs};
 use super::client::Client;
 use super::error::CliError;
+use super::history::{add, parameters};
+use super::history_text;
 use super::output::{Output, ago, bytes, known, percent, table};
 use crate::service::resources::TopHost;
 
@@ -30,7 +32,8 @@ pub(super) struct SnapshotPage {
 pub(super) async fn nodes(args: NodesArgs, client: &Client, output: Output) -> Result<(), CliError> {
     let query = node_query(&args);
     if args.csv {
-        return output.line(&client.get_text(&format!("pools/{}/nodes.csv?{query}", args.pool)).await?);
+        let path = format!("pools/{}/nodes.csv?{query}", args.pool);
+        return client.download(&path, &mut std::io::stdout()).await;
     }
     let page: NodePage = client.get(&format!("pools/{}/nodes?{query}", args.pool)).await?;
     output.show(&page, || {
@@ -59,38 +62,19 @@ pub(super) async fn nodes(args: NodesArgs, client: &Client, output: Output) -> R
 }
 
 pub(super) async fn stats(args: StatsArgs, client: &Client, output: Output) -> Result<(), CliError> {
+    let (pool, mut query) = (&args.pool, parameters());
+    args.range.add_to(&mut query);
     if args.csv {
-        return output.line(&client.get_text(&format!("pools/{}/stats.csv", args.pool)).await?);
+        return client.download(&format!("pools/{pool}/stats.csv?{}", query.finish()), &mut std::io::stdout()).await;
     }
-    let page = snapshots(&args.pool, args.limit, client).await?;
-    output.show(&page, || {
-        let rows = page.items.iter().map(|snapshot| {
-            let totals = &snapshot.totals;
-            vec![
-                snapshot.started.to_string(),
-                totals.nodes.to_string(),
-                totals.answering.to_string(),
-                percent(totals.consistency),
-                known(totals.connections),
-                totals.retries.to_string(),
-                format!("{} ms", snapshot.duration_ms),
-                totals.missing.to_string(),
-                format!("+{} -{}", totals.joined, totals.left),
-            ]
-        });
-        let head = [
-            "time",
-            "nodes",
-            "answering",
-            "consistency",
-            "connections",
-            "retries",
-            "duration",
-            "missing",
-            "joined/left",
-        ];
-        table(&head, &head[1..8], rows)
-    })
+    if let Some(buckets) = args.buckets {
+        add(&mut query, "buckets", Some(buckets));
+        let stats = client.get_value(&format!("pools/{pool}/stats?{}", query.finish())).await?;
+        return output.show(&stats, || history_text::buckets(&stats));
+    }
+    add(&mut query, "limit", Some(args.limit));
+    let page: SnapshotPage = client.get(&format!("pools/{pool}/snapshots?{}", query.finish())).await?;
+    output.show(&page, || history_text::snapshots(&page.items))
 }
 
 /// The hosts that use most of something.
@@ -128,20 +112,11 @@ pub(super) async fn snapshots(pool: &PoolName, limit: u32, client: &Client) -> R
 }
 
 fn node_query(args: &NodesArgs) -> String {
-    let mut query = url::form_urlencoded::Serializer::new(String::new());
-    if !args.csv {
-        query.append_pair("limit", &args.limit.to_string());
-    }
-    if let Some(crawl) = args.crawl {
-        query.append_pair("crawl", &crawl.to_string());
-    }
-    for (name, value) in [("q", &args.query), ("sort", &args.sort)] {
-        if let Some(value) = value {
-            query.append_pair(name, value);
-        }
-    }
-    if args.descending {
-        query.append_pair("order", "desc");
-    }
+    let mut query = parameters();
+    args.when.add_to(&mut query);
+    add(&mut query, "limit", (!args.csv).then_some(args.limit));
+    add(&mut query, "q", args.query.as_deref());
+    add(&mut query, "sort", args.sort.as_deref());
+    add(&mut query, "order", args.descending.then_some("desc"));
     query.finish()
 }

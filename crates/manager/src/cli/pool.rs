@@ -148,6 +148,7 @@ fn settings_patch(settings: &SettingsArgs, ports: Ports) -> Result<Value, CliErr
     set("kad_protocol", settings.kad_protocol.clone().map(Value::from));
     set("bootstrap", (!settings.bootstrap.is_empty()).then(|| json!(settings.bootstrap)));
     set("private_addresses", settings.private_addresses.map(Value::from));
+    set("detail_days", settings.detail_days.map(Value::from));
     set("ports", ports_patch(settings, ports));
     set("brunet", brunet_patch(&settings.brunet));
     let secret = settings.network_secret.as_deref().map(read_text).transpose()?;
@@ -207,6 +208,7 @@ fn details(summary: &Summary) -> String {
         ("ports", format!("tcp {}, udp {}, rpc {}", port(ports.tcp), port(ports.udp), ports.rpc)),
         ("install path", pool.settings.install_path.clone()),
         ("visibility", pool.settings.visibility.as_str().to_owned()),
+        ("nodes kept", format!("{} days", pool.settings.detail_days)),
         (
             "hosts",
             format!(

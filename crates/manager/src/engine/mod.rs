@@ -20,6 +20,7 @@ mod notices;
 pub mod queue;
 mod recorder;
 mod request;
+mod retention;
 mod runner;
 pub mod schedule;
 mod selection;
@@ -32,7 +33,7 @@ use std::time::Duration;
 
 use p2ppool_model::event::Change;
 use p2ppool_model::task::Task;
-use p2ppool_model::{PoolId, TaskId};
+use p2ppool_model::{PoolId, TaskId, Time};
 use p2ppool_store::{ManagerBeat, StoreError};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -106,6 +107,8 @@ pub(crate) struct Inner {
     about: Mutex<ManagerBeat>,
     /// Rises with every task that ends here.
     ended: watch::Sender<u64>,
+    /// When old months were forgotten last.
+    forgot: watch::Sender<Option<Time>>,
     /// No further task is claimed.
     closing: CancellationToken,
     /// Nothing runs here any more.
@@ -150,6 +153,7 @@ impl Engine {
             beat: Notify::new(),
             about: Mutex::new(about),
             ended: watch::Sender::new(0),
+            forgot: watch::Sender::new(None),
             closing: CancellationToken::new(),
             gone: CancellationToken::new(),
             work: TaskTracker::new(),

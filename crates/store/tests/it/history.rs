@@ -2,6 +2,7 @@
 
 use futures::TryStreamExt as _;
 use p2ppool_model::churn::{NodeSession, Window};
+use p2ppool_model::pool::PoolSettings;
 use p2ppool_model::snapshot::{Node, NodeStatus};
 use p2ppool_model::{CrawlId, PoolId, Time};
 use p2ppool_store::{NewSnapshot, Store, StoreError};
@@ -14,6 +15,8 @@ crate::stories! {
     what_nobody_asked_ends_no_session
     a_snapshot_that_comes_late_changes_no_session
     months_are_forgotten_and_statistics_stay
+    each_pool_keeps_its_nodes_as_long_as_it_says
+    a_node_is_known_as_long_as_one_of_its_sessions_is_kept
     sessions_of_a_month_stream_past_their_parts
 }
 
@@ -164,6 +167,57 @@ async fn months_are_forgotten_and_statistics_stay(store: Store) {
     // the pool goes with everything that is left
     store.delete_pool(pool).await.unwrap();
     assert!(store.node_table(crawls[3]).await.is_err());
+}
+
+async fn each_pool_keeps_its_nodes_as_long_as_it_says(store: Store) {
+    let mut pools = Vec::new();
+    for (name, days) in [("month", 30), ("year", 365)] {
+        let settings = PoolSettings { detail_days: days, ..PoolSettings::default() };
+        let id = store.create_pool(&name.parse().unwrap(), &settings, None, Time(0)).await.unwrap().id;
+        let mut crawls = Vec::new();
+        for time in ["2025-03-10T00:00:00Z", "2026-02-10T00:00:00Z", "2026-03-10T00:00:00Z"] {
+            crawls.push(crawl(&store, id, at(time), &[answering("a")]).await);
+        }
+        pools.push(crawls);
+    }
+    let mut kept = Vec::new();
+    // of each pool, which snapshots still have their nodes at this time
+    for now in ["2025-03-20T00:00:00Z", "2026-03-20T00:00:00Z", "2026-04-02T00:00:00Z", "2026-05-15T00:00:00Z"] {
+        store.forget_old_detail(at(now)).await.unwrap();
+        let mut now = Vec::new();
+        for crawls in &pools {
+            for crawl in crawls {
+                now.push(store.node_table(*crawl).await.is_ok());
+            }
+        }
+        kept.push(now);
+    }
+    let (yes, no) = (true, false);
+    assert_eq!(kept[0], [yes, yes, yes, yes, yes, yes]);
+    assert_eq!(kept[1], [no, yes, yes, yes, yes, yes], "a month is kept while a part of it is");
+    assert_eq!(kept[2], [no, no, yes, no, yes, yes]);
+    assert_eq!(kept[3], [no, no, no, no, yes, yes]);
+    assert_eq!(store.forget_old_detail(at("2026-05-15T00:00:00Z")).await.unwrap(), []);
+    let statistics: Vec<_> = store.stream_snapshots(PoolId(1), None, None).try_collect().await.unwrap();
+    assert_eq!(statistics.len(), 3, "statistics are kept for ever");
+}
+
+async fn a_node_is_known_as_long_as_one_of_its_sessions_is_kept(store: Store) {
+    let pool = pool(&store, "demo").await.id;
+    for (time, names) in [
+        ("2026-01-10T00:00:00Z", vec!["early", "late"]),
+        ("2026-01-20T00:00:00Z", vec!["late"]),
+        // that `late` is gone is learnt here
+        ("2026-02-03T00:00:00Z", vec!["new"]),
+    ] {
+        let nodes: Vec<_> = names.into_iter().map(answering).collect();
+        crawl(&store, pool, at(time), &nodes).await;
+    }
+    assert_eq!(store.drop_detail_before(pool, at("2026-02-20T00:00:00Z")).await.unwrap(), 1);
+    assert_eq!(store.known_node(pool, "early").await.unwrap(), None);
+    assert!(store.known_node(pool, "late").await.unwrap().is_some());
+    let kept = sessions(&store, pool, 0, i64::MAX).await;
+    assert_eq!(kept.iter().map(|one| one.address.as_str()).collect::<Vec<_>>(), ["late", "new"]);
 }
 
 async fn sessions_of_a_month_stream_past_their_parts(store: Store) {

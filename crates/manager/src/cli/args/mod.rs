@@ -115,8 +115,10 @@ pub(super) enum Command {
     Workflow(crate::cli::workflow::WorkflowCommand),
     /// Nodes of the newest snapshot, or of a chosen one
     Nodes(NodesArgs),
-    /// System statistics of the last crawls
+    /// System statistics of the last crawls, or of a time
     Stats(StatsArgs),
+    #[command(flatten)]
+    History(super::history::HistoryCommand),
     /// The hosts of a pool that use most of something
     Top {
         /// Name of the pool

@@ -3,13 +3,14 @@
 use clap::Args as ClapArgs;
 use p2ppool_model::PoolName;
 
+use crate::cli::history::{RangeArgs, WhenArgs};
+
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct NodesArgs {
     /// Name of the pool
     pub(in crate::cli) pool: PoolName,
-    /// A crawl's number [default: the newest]
-    #[arg(long)]
-    pub(in crate::cli) crawl: Option<i64>,
+    #[command(flatten)]
+    pub(in crate::cli) when: WhenArgs,
     /// Text to be found in addresses, names and versions
     #[arg(long, short = 'q')]
     pub(in crate::cli) query: Option<String>,
@@ -31,9 +32,14 @@ pub(in crate::cli) struct NodesArgs {
 pub(in crate::cli) struct StatsArgs {
     /// Name of the pool
     pub(in crate::cli) pool: PoolName,
+    #[command(flatten)]
+    pub(in crate::cli) range: RangeArgs,
     /// How many crawls
     #[arg(long, default_value_t = 20)]
     pub(in crate::cli) limit: u32,
+    /// At most so many lines: least, mean and greatest of the crawls of equal parts of the time
+    #[arg(long, conflicts_with_all = ["limit", "csv"])]
+    pub(in crate::cli) buckets: Option<u32>,
     /// Print CSV
     #[arg(long)]
     pub(in crate::cli) csv: bool,

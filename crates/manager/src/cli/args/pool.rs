@@ -142,6 +142,9 @@ pub(in crate::cli) struct SettingsArgs {
     /// `security.enabled=true`; may be given more than once
     #[arg(long, value_name = "KEY=VALUE", value_parser = crate::cli::pool::brunet_setting)]
     pub(in crate::cli) brunet: Vec<(String, serde_json::Value)>,
+    /// Days for which the nodes of snapshots are kept; statistics are kept for ever
+    #[arg(long, value_name = "DAYS")]
+    pub(in crate::cli) detail_days: Option<u32>,
     /// Workflow that begins after each install; empty for none
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) after_install: Option<String>,

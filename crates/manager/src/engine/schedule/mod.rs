@@ -58,6 +58,7 @@ pub fn defaults(now: Time) -> Vec<(Plan, Option<NextTime>)> {
 
 pub(super) async fn run(inner: Arc<Inner>) {
     let mut pruned: Option<Instant> = None;
+    let mut retention = super::retention::Retention::default();
     while !inner.closing.is_cancelled() {
         if pruned.is_none_or(|at| at.elapsed() >= PRUNE_EVERY) {
             pruned = Some(Instant::now());
@@ -65,6 +66,7 @@ pub(super) async fn run(inner: Arc<Inner>) {
                 tracing::error!(%error, "delete old tasks");
             }
         }
+        retention.when_due(&inner).await;
         let pause = look(&inner).await.unwrap_or_else(|error| {
             tracing::error!(%error, "look for due schedules");
             LOOK_MAX

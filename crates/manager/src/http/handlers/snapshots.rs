@@ -12,6 +12,7 @@ use crate::http::body::Query;
 use crate::http::caller::Caller;
 use crate::http::error::ErrorAnswer;
 use crate::http::page::page;
+use crate::service::history::Range;
 use crate::service::{Error, pools};
 
 /// Rows when nobody says how many.
@@ -30,7 +31,8 @@ pub(crate) struct SnapshotsQuery {
     from: Option<Time>,
     /// Began earlier.
     #[param(value_type = Option<String>, format = DateTime)]
-    until: Option<Time>,
+    #[serde(alias = "until")]
+    to: Option<Time>,
 }
 
 /// Some snapshots, newest first.
@@ -44,7 +46,7 @@ pub(crate) struct Snapshots {
 
 /// Snapshots of a pool, newest first.
 #[utoipa::path(get, path = "/pools/{pool}/snapshots", tag = "nodes", params(("pool" = String, Path), SnapshotsQuery),
-    responses((status = 200, body = Snapshots), (status = 404, body = ErrorAnswer)))]
+    responses((status = 200, body = Snapshots), (status = 400, body = ErrorAnswer), (status = 404, body = ErrorAnswer)))]
 pub(crate) async fn list(
     app: State,
     caller: Caller,
@@ -53,7 +55,8 @@ pub(crate) async fn list(
 ) -> Result<axum::Json<Snapshots>, Error> {
     let pool = pools::visible(&app, &caller.viewer, &name).await?;
     let limit = page(query.limit.or(Some(LIMIT_DEFAULT)), None)?.limit;
-    let range = SnapshotRange { from: query.from, until: query.until, before: query.before };
+    let within = Range { from: query.from, to: query.to }.checked()?;
+    let range = SnapshotRange { from: within.from, until: within.to, before: query.before };
     // One more tells whether there is another page.
     let mut items = app.store.snapshots(pool.id, range, limit + 1).await?;
     let more = items.len() > limit as usize;

@@ -93,10 +93,11 @@ impl TestApp {
         this
     }
 
-    /// Ends the server in order.
-    pub(crate) async fn stop(mut self) {
+    /// Ends the server in order. What it keeps is in `data` of this folder.
+    pub(crate) async fn stop(mut self) -> tempfile::TempDir {
         self.app.shutdown.cancel();
         self.server.take().unwrap().await.unwrap().unwrap();
+        self._data
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
