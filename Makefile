@@ -209,6 +209,7 @@ bench: $(VENV)/.ready manager
 	$(CARGO) build --locked --release -p p2ppool-remote --example fanout
 	$(CARGO) build --locked --release -p p2ppool-overlay --example crawl_bench --example brunet_bench --example overlay_host
 	$(CARGO) build --locked --release -p p2ppool --example outcomes
+	$(CARGO) build --locked --release -p p2ppool-store --features testing --example history
 	PATH="$(VENV)/bin:$$PATH" python bench/run.py $(BENCH)
 
 clean:

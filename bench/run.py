@@ -17,6 +17,8 @@ import brunet
 import crawl
 import engine
 import fan_out
+import history
+import simulated
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench/results.json"
@@ -26,8 +28,10 @@ RUN_DEADLINE_S = 900
 PARTS = {
     "fan-out": lambda *use: fan_out.measure(*use, CHOSEN.hosts, CHOSEN.rounds, fan_out_only()),
     "crawl": lambda *use: crawl.measure(*use, CHOSEN.nodes),
+    "simulated": simulated.crawl,
     "brunet": brunet.crawl,
     "engine": engine.measure,
+    "history": lambda *use: history.year(*use, CHOSEN.days),
 }
 
 
@@ -80,6 +84,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--hosts", type=int, default=200)
     parser.add_argument("--nodes", type=int, default=1000)
+    parser.add_argument("--days", type=int, default=365, help="of history")
     parser.add_argument("--rounds", type=int, default=0, help="of each workload of the fan-out; the median counts")
     parser.add_argument("--only", default="", help="a part, or some of the name of a fan-out workload (`10 MB`)")
     return parser.parse_args()

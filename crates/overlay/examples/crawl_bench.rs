@@ -22,6 +22,8 @@ type Failure = Box<dyn std::error::Error>;
 const RUNS: usize = 5;
 /// Longest time that the overlay may take to become consistent.
 const SETTLES_WITHIN: Duration = Duration::from_secs(180);
+/// How long a dead node of a simulated overlay takes to not answer: a 25th of the real deadline.
+const SIMULATED_DEADLINE: Duration = Duration::from_millis(200);
 /// Clock ticks per second in /proc: USER_HZ, 100 on every Linux of today.
 const TICKS_PER_S: f64 = 100.0;
 
@@ -79,9 +81,11 @@ async fn real(nodes: usize, processes: usize) -> Result<Value, Failure> {
 
 async fn simulated(nodes: usize, dead_percent: usize) -> Result<Value, Failure> {
     let settings = CrawlSettings { nodes_max: nodes, ..CrawlSettings::default() };
-    let overlay = SimulatedOverlay::new(nodes, dead_percent, Duration::from_millis(200));
+    let overlay = SimulatedOverlay::new(nodes, dead_percent, SIMULATED_DEADLINE);
     let before = peak_mib()?;
     let report = run(&overlay, &[SimulatedOverlay::address(99)], &settings).await;
+    let dead = report.len() - report.answering();
+    let rounds = dead as f64 / settings.dials_at_once as f64;
     let neighbours: usize = report.nodes().map(|node| node.neighbours.len()).sum();
     Ok(json!({
         "nodes": report.len(),
@@ -89,6 +93,7 @@ async fn simulated(nodes: usize, dead_percent: usize) -> Result<Value, Failure> 
         "neighbours": neighbours,
         "consistency": report.consistency(),
         "seconds": report.duration.as_secs_f64(),
+        "waiting_s": rounds * SIMULATED_DEADLINE.as_secs_f64(),
         "overlay_mib": before,
         "peak_mib": peak_mib()?,
     }))

@@ -38,9 +38,8 @@ pub(super) fn diff(diff: &Value) -> String {
         for one in items(&diff[list]["items"]) {
             let address = text(&one["address"]);
             let host = one["host_name"].as_str().map(|host| format!("  {host}")).unwrap_or_default();
-            let change = one["field"]
-                .as_str()
-                .map(|field| format!("  {field}: {} -> {}", text(&one["from"]), text(&one["to"])));
+            let change =
+                one["field"].as_str().map(|field| format!("  {field}: {} -> {}", text(&one["from"]), text(&one["to"])));
             told.push(format!("  {address}{host}{}", change.unwrap_or_default()));
         }
     }
