@@ -22,6 +22,7 @@ use crate::folders::Folders;
 use crate::geo::Geo;
 use crate::http::rates::{Rates, StreamCounts};
 use crate::http::site::Site;
+use crate::metrics::MetricsAccess;
 use crate::runtimes::Runtimes;
 use crate::secrets::Secrets;
 use crate::service::oidc::OidcConfig;
@@ -62,6 +63,8 @@ pub struct App {
     pub rates: Rates,
     /// How the manager is reached.
     pub site: Site,
+    /// Who may read the metrics.
+    pub metrics: MetricsAccess,
     /// The provider to log in by.
     pub oidc: Option<OidcConfig>,
     /// Its certificate, when it speaks TLS itself.
@@ -124,6 +127,7 @@ impl App {
             throttle: Throttle::default(),
             rates: Rates::default(),
             site: config.site.clone(),
+            metrics: config.metrics,
             oidc: config.oidc.clone(),
             tls,
             streams_of: Arc::default(),

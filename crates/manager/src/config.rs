@@ -10,6 +10,7 @@ use serde::Deserialize;
 use crate::files::FilesIn;
 use crate::http::site::Site;
 use crate::limits::ManagerLimits;
+use crate::metrics::MetricsAccess;
 use crate::service::oidc::OidcConfig;
 use crate::tls::TlsMode;
 
@@ -89,6 +90,9 @@ pub struct Settings {
     /// Further address and port on which plain HTTP is sent on to HTTPS
     #[arg(long, env = "P2PPOOL_REDIRECT_LISTEN", value_name = "ADDR:PORT")]
     pub redirect_listen: Option<String>,
+    /// Who may read /metrics: off, token, or local (this machine without a token) [default: local]
+    #[arg(long, env = "P2PPOOL_METRICS", value_name = "WHO")]
+    pub metrics: Option<String>,
     /// OpenID Connect provider to log in by, such as https://login.example.org/realms/lab
     #[arg(long, env = "P2PPOOL_OIDC_ISSUER", value_name = "URL", requires = "oidc_client_id")]
     pub oidc_issuer: Option<String>,
@@ -123,6 +127,8 @@ pub struct Config {
     pub tls: TlsMode,
     /// Where plain HTTP is sent on to HTTPS.
     pub redirect_listen: Option<SocketAddr>,
+    /// Who may read the metrics.
+    pub metrics: MetricsAccess,
     /// The provider to log in by.
     pub oidc: Option<OidcConfig>,
     /// Where files that every manager must read are kept.
@@ -240,6 +246,7 @@ impl Settings {
             tls_cert: self.tls_cert.or(below.tls_cert),
             tls_key: self.tls_key.or(below.tls_key),
             redirect_listen: self.redirect_listen.or(below.redirect_listen),
+            metrics: self.metrics.or(below.metrics),
             oidc_issuer: self.oidc_issuer.or(below.oidc_issuer),
             oidc_client_id: self.oidc_client_id.or(below.oidc_client_id),
             oidc_client_secret_file: self.oidc_client_secret_file.or(below.oidc_client_secret_file),
@@ -258,6 +265,8 @@ impl Settings {
         let groups_claim = self.oidc_groups_claim.unwrap_or_else(|| "groups".to_owned());
         let oidc = oidc(self.oidc_issuer, self.oidc_client_id, secret_file, groups_claim, &self.oidc_roles)?;
         let site = site(self.public_url, self.allowed_hosts, &self.trusted_proxies, self.base_path)?;
+        let metrics = self.metrics.as_deref().map(|text| text.parse().map_err(|why: &str| wrong("metrics", text, why)));
+        let metrics = metrics.transpose()?.unwrap_or_default();
         let tls = tls_mode(self.tls.as_deref(), self.tls_cert, self.tls_key)?;
         let safe = tls != TlsMode::Off || !site.proxies.is_empty() || self.insecure == Some(true);
         if !listen.ip().is_loopback() && !safe {
@@ -293,7 +302,20 @@ impl Settings {
             tasks: limit("tasks", self.tasks, usual.tasks, TASKS_MAX)?,
         };
         let node_binary = self.node_binary;
-        Ok(Config { data, listen, database, node_binary, files, lease, limits, site, tls, redirect_listen, oidc })
+        Ok(Config {
+            data,
+            listen,
+            database,
+            node_binary,
+            files,
+            lease,
+            limits,
+            site,
+            tls,
+            redirect_listen,
+            metrics,
+            oidc,
+        })
     }
 }
 
@@ -442,6 +464,17 @@ mod tests {
         }
         let proxies = Settings { trusted_proxies: vec!["everybody".into()], ..Settings::default() };
         assert!(matches!(with_data(proxies).checked(), Err(ConfigError::Wrong { setting: "trusted_proxies", .. })));
+    }
+
+    #[test]
+    fn metrics_are_for_this_machine_unless_somebody_says_otherwise() {
+        let metrics = |text: Option<&str>| {
+            with_data(Settings { metrics: text.map(str::to_owned), ..Settings::default() }).checked().map(|c| c.metrics)
+        };
+        assert_eq!(metrics(None).unwrap(), MetricsAccess::Local);
+        assert_eq!(metrics(Some("off")).unwrap(), MetricsAccess::Off);
+        assert_eq!(metrics(Some("token")).unwrap(), MetricsAccess::Token);
+        assert!(matches!(metrics(Some("everybody")), Err(ConfigError::Wrong { setting: "metrics", .. })));
     }
 
     #[test]

@@ -25,6 +25,30 @@ const OUTCOMES: &str = "p2ppool_host_outcomes_total";
 /// Where numbers come from, for the `metrics` crate.
 const METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, None);
 
+/// Who may read the metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MetricsAccess {
+    /// Nobody.
+    Off,
+    /// Holders of an API token.
+    Token,
+    /// Programs on the manager's own machine, and holders of an API token.
+    #[default]
+    Local,
+}
+
+impl std::str::FromStr for MetricsAccess {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "off" => Ok(Self::Off),
+            "token" => Ok(Self::Token),
+            "local" => Ok(Self::Local),
+            _ => Err("is none of `off`, `token` and `local`"),
+        }
+    }
+}
+
 /// The recorder of the process; the first one to ask makes it.
 fn recorder() -> Option<&'static PrometheusHandle> {
     static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();

@@ -22,6 +22,10 @@ pub struct TaskFilter {
     pub pools: Option<Vec<PoolId>>,
     /// Only in one of these states; empty: in any.
     pub states: Vec<TaskState>,
+    /// Only those that were asked for then or later.
+    pub from: Option<Time>,
+    /// Only those that were asked for earlier.
+    pub until: Option<Time>,
 }
 
 /// Which hosts of a task to list.
@@ -131,6 +135,12 @@ macro_rules! push_filter {
                 $query.push(", ").push_bind(pool.0);
             }
             $query.push(")");
+        }
+        if let Some(from) = $filter.from {
+            $query.push(" AND queued_at >= ").push_bind(from.0);
+        }
+        if let Some(until) = $filter.until {
+            $query.push(" AND queued_at < ").push_bind(until.0);
         }
         if !$filter.states.is_empty() {
             let mut list = $query.push(" AND state IN (").separated(", ");

@@ -49,7 +49,7 @@ pub(super) enum HistoryCommand {
         #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["query", "csv"])]
         node: Option<String>,
         /// Part of the overlay address
-        #[arg(long, short = 'q', conflicts_with = "csv")]
+        #[arg(long, short = 'q')]
         query: Option<String>,
         #[command(flatten)]
         range: RangeArgs,
@@ -118,7 +118,7 @@ pub(super) struct ExportArgs {
     /// Names of columns, separated by commas [default: all]
     #[arg(long)]
     columns: Option<String>,
-    /// Text to be found in nodes, hosts or tasks
+    /// Text to be found in nodes, hosts or sessions
     #[arg(long, short = 'q')]
     query: Option<String>,
     /// File to write; there must be none of this name [default: standard output]
@@ -231,8 +231,9 @@ pub(super) async fn run(command: HistoryCommand, client: &Client, output: Output
             range.add_to(&mut query);
             show(&format!("pools/{pool}/churn"), query, told::churn, client, output).await?;
         }
-        HistoryCommand::Sessions { pool, csv: true, range, .. } => {
+        HistoryCommand::Sessions { pool, csv: true, query: text, range, .. } => {
             range.add_to(&mut query);
+            add(&mut query, "q", text);
             let path = format!("pools/{pool}/sessions.csv?{}", query.finish());
             client.download(&path, &mut std::io::stdout()).await?;
         }

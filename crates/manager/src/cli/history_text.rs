@@ -56,8 +56,8 @@ pub(super) fn churn(churn: &Value) -> String {
     if window.is_null() {
         return "no crawl in this time".to_owned();
     }
-    let classes = churn["classes"].as_object().into_iter().flatten();
-    let classes: Vec<String> = classes.map(|(class, count)| format!("{count} {}", class.replace('_', "-"))).collect();
+    const CLASSES: [&str; 6] = ["online", "entered", "left", "one_off", "dangling", "offline"];
+    let classes = CLASSES.map(|class| format!("{} {}", text(&churn["classes"][class]), class.replace('_', "-")));
     lines(&[
         format!("{} to {}", text(&window["from"]), text(&window["to"])),
         format!("nodes: {}", classes.join(", ")),

@@ -1,5 +1,6 @@
 //! Snapshots and their nodes.
 
+use p2ppool_model::geo::{Located, Place};
 use p2ppool_model::host::Host;
 use p2ppool_model::pool::Pool;
 use p2ppool_model::snapshot::{Node, Snapshot};
@@ -62,6 +63,28 @@ pub async fn list(app: &App, crawl: Option<Snapshot>, filter: &NodeFilter, page:
     let nodes = app.store.nodes(snapshot.id, filter, page).await?;
     let missing = app.store.missing_hosts(snapshot.id, Page::first(MISSING_MAX)).await?.items;
     Ok(Nodes { crawl: Some(snapshot), total: nodes.total, items: nodes.items, missing })
+}
+
+/// One node of a snapshot.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ShownNode {
+    /// What the snapshot tells.
+    #[serde(flatten)]
+    pub node: Node,
+    /// What is known today of the place of its IP address: city, country, and who says so. Null: nothing.
+    pub place: Option<Place>,
+    /// Whom to thank for the place.
+    pub credits: Vec<Credit>,
+}
+
+/// One node by its overlay address.
+pub async fn show(app: &App, crawl: CrawlId, address: &str) -> Result<ShownNode, Error> {
+    let node = app.store.node(crawl, address).await?;
+    let sources = app.geo.sources(&app.store).await?;
+    let place = node.ip.as_deref().and_then(|ip| sources.locate(ip.parse().ok()?));
+    let mut located = Located::default();
+    located.add(place.as_ref().map(|place| place.source));
+    Ok(ShownNode { node, place, credits: sources.credits(&located) })
 }
 
 /// The nodes of one snapshot on the map, column by column: one message for 100,000 nodes.

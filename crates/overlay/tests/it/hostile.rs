@@ -92,7 +92,8 @@ impl Hostile {
     async fn start(host: u8, protocol: StreamProtocol, act: Act) -> Self {
         let config = request_response::Config::default().with_request_timeout(Duration::from_secs(60));
         let behaviour = request_response::Behaviour::with_codec(Raw, [(protocol, ProtocolSupport::Inbound)], config);
-        Self::run(host, behaviour, move |behaviour: &mut request_response::Behaviour<Raw>, event| {
+        let listen = format!("/ip4/127.23.0.{host}/tcp/0");
+        Self::run(&listen, behaviour, move |behaviour: &mut request_response::Behaviour<Raw>, event| {
             if let Event::Message { message: Message::Request { channel, .. }, .. } = event {
                 let _ = behaviour.send_response(channel, act.clone());
             }
@@ -102,8 +103,12 @@ impl Hostile {
 
     /// A node that speaks the info protocol as it should, and says `answer`.
     async fn lying(host: u8, answer: InfoResponse) -> Self {
+        Self::lying_at(&format!("/ip4/127.23.0.{host}/tcp/0"), answer).await
+    }
+
+    async fn lying_at(listen: &str, answer: InfoResponse) -> Self {
         let behaviour = info_behaviour(ProtocolSupport::Inbound, Duration::from_secs(60), 4);
-        Self::run(host, behaviour, move |behaviour: &mut InfoBehaviour, event| {
+        Self::run(listen, behaviour, move |behaviour: &mut InfoBehaviour, event| {
             if let Event::Message { message: Message::Request { channel, .. }, .. } = event {
                 let _ = behaviour.send_response(channel, answer.clone());
             }
@@ -112,7 +117,7 @@ impl Hostile {
     }
 
     async fn run<B: NetworkBehaviour + Send>(
-        host: u8,
+        listen: &str,
         behaviour: B,
         mut on_event: impl FnMut(&mut B, B::ToSwarm) + Send + 'static,
     ) -> Self {
@@ -121,7 +126,7 @@ impl Hostile {
         let transport = transport(&keypair, &settings, None).unwrap();
         let config = libp2p::swarm::Config::with_tokio_executor();
         let mut swarm = Swarm::new(transport, behaviour, keypair.public().to_peer_id(), config);
-        swarm.listen_on(format!("/ip4/127.23.0.{host}/tcp/0").parse().unwrap()).unwrap();
+        swarm.listen_on(listen.parse().unwrap()).unwrap();
         let (listening, listens) = oneshot::channel();
         let mut listening = Some(listening);
         let task = AbortOnDropHandle::new(tokio::spawn(async move {
@@ -153,6 +158,16 @@ async fn honest() -> HostedNode {
     HostedNode::start(settings).await.unwrap()
 }
 
+/// An info answer that is right in everything but that it names 10^6 neighbours.
+fn million_neighbours() -> Vec<u8> {
+    let neighbour = Neighbour { peer: "p".repeat(52), addresses: Vec::new(), connected: true };
+    let answer =
+        InfoResponse { namespace: "alpha".into(), neighbours: vec![neighbour; 1_000_000], ..InfoResponse::default() };
+    let mut bytes = Vec::new();
+    ciborium::into_writer(&answer, &mut bytes).unwrap();
+    bytes
+}
+
 const KAD: StreamProtocol = StreamProtocol::new("/p2ppool/alpha/kad/1.0.0");
 
 #[tokio::test(flavor = "multi_thread")]
@@ -168,6 +183,7 @@ async fn hostile_nodes_cost_their_own_deadline_and_nothing_else() {
         // An array that claims 2^63 entries.
         (INFO_PROTOCOL, Act::Say(b"\x9b\x7f\xff\xff\xff\xff\xff\xff\xff".to_vec()), "its info answer can't be read"),
         (INFO_PROTOCOL, Act::Say(vec![0x9f; 150_000]), "its info answer can't be read"),
+        (INFO_PROTOCOL, Act::Say(million_neighbours()), "its answer is longer than"),
         (INFO_PROTOCOL, Act::Babble, "its answer is longer than"),
         (INFO_PROTOCOL, Act::Drip, "it did not answer within"),
         (INFO_PROTOCOL, Act::Stall, "it did not answer within"),
@@ -222,6 +238,34 @@ async fn lies_are_bounded_and_disarmed() {
         assert_eq!(invented.status, NodeStatus::DialFailed);
         assert!(invented.transport_addresses.iter().all(|address| !address.chars().any(char::is_control)));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_can_not_send_the_crawl_to_other_peoples_machines() {
+    let folder = tempfile::tempdir().unwrap();
+    let victim = tokio::net::TcpListener::bind("127.23.4.1:0").await.unwrap();
+    let port = victim.local_addr().unwrap().port();
+    let peer = || libp2p::PeerId::random().to_string();
+    let forbidden = [
+        format!("/ip4/127.23.4.1/tcp/{port}"),
+        format!("/ip6/::ffff:127.23.4.1/tcp/{port}"),
+        format!("/dns4/localhost/tcp/{port}"),
+        "/ip4/169.254.169.254/tcp/80".to_owned(),
+    ];
+    let named =
+        forbidden.iter().map(|address| Neighbour { peer: peer(), addresses: vec![address.clone()], connected: true });
+    let answer = InfoResponse { namespace: "alpha".into(), neighbours: named.collect(), ..InfoResponse::default() };
+    let liar = Hostile::lying_at("/ip4/127.0.0.1/tcp/0", answer).await;
+    let Some(libp2p::multiaddr::Protocol::Tcp(at)) = liar.address.iter().nth(1) else { panic!("{}", liar.address) };
+    // the pool's owner named it; nobody else may name what leads into this machine
+    let strict = p2ppool_model::pool::PoolSettings { private_addresses: false, ..pool("alpha") };
+    let report = crawl(&*probe(folder.path(), strict), &[format!("/dns4/localhost/tcp/{at}")]).await;
+    assert_eq!((report.answering(), report.len()), (1, 1 + forbidden.len()), "{:?}", report.seeds_failed);
+    for node in report.nodes().skip(1) {
+        assert_eq!(node.status, NodeStatus::NotDialled, "{node:?}");
+    }
+    let connected = futures::FutureExt::now_or_never(victim.accept());
+    assert!(connected.is_none(), "{connected:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

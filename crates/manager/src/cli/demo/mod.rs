@@ -117,6 +117,7 @@ impl Manager {
             site: Default::default(),
             tls: Default::default(),
             redirect_listen: None,
+            metrics: crate::metrics::MetricsAccess::Local,
             oidc: None,
             files: FilesIn::Folder,
             lease: Pace::default().lease,

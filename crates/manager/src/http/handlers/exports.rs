@@ -53,6 +53,15 @@ impl RangeQuery {
     }
 }
 
+/// Which sessions.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+pub(crate) struct AddressQuery {
+    /// Part of the overlay address.
+    q: String,
+}
+
 /// A node of a snapshot.
 struct NodeLine {
     snapshot: Arc<Snapshot>,
@@ -259,7 +268,7 @@ export!(
 export!(
     /// Sessions of nodes: those that go on, then those that ended, month by month; of the last 30 days by default.
     sessions_csv = "/pools/{pool}/sessions.csv", sessions_json = "/pools/{pool}/sessions.json", tag = "nodes",
-    sessions(range: RangeQuery), path(pool)
+    sessions(range: RangeQuery, wanted: AddressQuery), path(pool)
 );
 export!(
     /// Hosts of a pool.
@@ -316,11 +325,21 @@ async fn stats(app: &App, pool: &Pool, extension: &str, range: RangeQuery) -> Re
     Ok(export::answer(&file_name(pool, "stats", None, extension), columns, rows))
 }
 
-async fn sessions(app: &App, pool: &Pool, extension: &str, range: RangeQuery) -> Result<Response, Error> {
+async fn sessions(
+    app: &App,
+    pool: &Pool,
+    extension: &str,
+    range: RangeQuery,
+    wanted: AddressQuery,
+) -> Result<Response, Error> {
     let columns = chosen(SESSION_COLUMNS, range.columns.as_deref())?;
     let name = file_name(pool, "sessions", None, extension);
     Ok(match service::churn::window(app, pool, range.range()).await? {
-        Some(window) => export::answer(&name, columns, app.store.stream_sessions(pool.id, window)),
+        Some(window) => {
+            let sessions = app.store.stream_sessions(pool.id, window);
+            let found = sessions.try_filter(move |one| std::future::ready(one.address.contains(&wanted.q)));
+            export::answer(&name, columns, found)
+        }
         None => export::answer(&name, columns, stream::empty::<Result<NodeSession, StoreError>>()),
     })
 }
@@ -352,7 +371,7 @@ pub(crate) struct ColumnsQuery {
 
 /// Tasks, newest first.
 #[utoipa::path(get, path = "/tasks.csv", tag = "tasks", params(TasksQuery, ColumnsQuery),
-    responses((status = 200, body = String, content_type = "text/csv"), (status = 401, body = ErrorAnswer)))]
+    responses((status = 200, body = String, content_type = "text/csv"), (status = 400, body = ErrorAnswer), (status = 401, body = ErrorAnswer)))]
 pub(crate) async fn tasks_csv(
     app: State,
     caller: Caller,
@@ -364,7 +383,7 @@ pub(crate) async fn tasks_csv(
 
 /// Tasks, newest first.
 #[utoipa::path(get, path = "/tasks.json", tag = "tasks", params(TasksQuery, ColumnsQuery),
-    responses((status = 200, body = Vec<serde_json::Value>, content_type = "application/json"), (status = 401, body = ErrorAnswer)))]
+    responses((status = 200, body = Vec<serde_json::Value>, content_type = "application/json"), (status = 400, body = ErrorAnswer), (status = 401, body = ErrorAnswer)))]
 pub(crate) async fn tasks_json(
     app: State,
     caller: Caller,

@@ -15,6 +15,7 @@ use crate::accounts::Viewer;
 use crate::http::State;
 use crate::http::caller::Caller;
 use crate::http::error::ErrorAnswer;
+use crate::metrics::MetricsAccess;
 use crate::service::{Error, pools};
 
 /// A group of targets, as Prometheus' `http_sd_config` wants them.
@@ -26,11 +27,14 @@ pub(crate) struct TargetGroup {
     labels: BTreeMap<String, String>,
 }
 
-/// `GET /metrics`: for programs on this machine, and for holders of an API token from elsewhere. Not for what a proxy
-/// passes on without one: that comes from this machine only in appearance.
+/// `GET /metrics`: for whom the setting says. What a proxy passes on comes from this machine only in appearance.
 pub(crate) async fn metrics(app: State, caller: Caller, headers: HeaderMap) -> Result<impl IntoResponse, Error> {
-    if caller.viewer == Viewer::Anonymous && !is_local(caller.address, &headers) {
-        return Err(Error::Unauthenticated("reading the metrics from another machine"));
+    match app.metrics {
+        MetricsAccess::Off => return Err(Error::not_found("page", "/metrics: it is switched off (--metrics)")),
+        _ if caller.viewer != Viewer::Anonymous => {}
+        MetricsAccess::Local if is_local(caller.address, &headers) => {}
+        MetricsAccess::Local => return Err(Error::Unauthenticated("reading the metrics from another machine")),
+        MetricsAccess::Token => return Err(Error::Unauthenticated("reading the metrics")),
     }
     let text = crate::metrics::render(&app).await?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text))

@@ -1,7 +1,6 @@
 //! Nodes of a snapshot: list, one, map.
 
 use axum::extract::Path;
-use p2ppool_model::snapshot::Node;
 use p2ppool_model::{CrawlId, Time};
 use p2ppool_store::{NodeFilter, Page};
 use serde::Deserialize;
@@ -12,7 +11,7 @@ use crate::http::body::Query;
 use crate::http::caller::Caller;
 use crate::http::error::ErrorAnswer;
 use crate::http::page::{page, word};
-use crate::service::nodes::{MapPoints, Nodes, When};
+use crate::service::nodes::{MapPoints, Nodes, ShownNode, When};
 use crate::service::{Error, nodes, pools};
 
 /// Which nodes, in which order.
@@ -99,17 +98,17 @@ pub(crate) async fn list(
 /// One node by its overlay address.
 #[utoipa::path(get, path = "/pools/{pool}/nodes/{address}", tag = "nodes",
     params(("pool" = String, Path), ("address" = String, Path), CrawlQuery),
-    responses((status = 200, body = Node), (status = 404, body = ErrorAnswer)))]
+    responses((status = 200, body = ShownNode), (status = 404, body = ErrorAnswer)))]
 pub(crate) async fn show(
     app: State,
     caller: Caller,
     Path((name, address)): Path<(String, String)>,
     Query(query): Query<CrawlQuery>,
-) -> Result<axum::Json<Node>, Error> {
+) -> Result<axum::Json<ShownNode>, Error> {
     let pool = pools::visible(&app, &caller.viewer, &name).await?;
     let crawl = nodes::snapshot_of(&app, &pool, &query.when()).await?;
     let crawl = crawl.ok_or_else(|| Error::not_found("node", &address))?;
-    Ok(axum::Json(app.store.node(crawl.id, &address).await?))
+    Ok(axum::Json(nodes::show(&app, crawl.id, &address).await?))
 }
 
 /// The nodes of a snapshot on the map, column by column.

@@ -6,7 +6,7 @@ use axum::response::IntoResponse;
 use p2ppool_model::role::Role;
 use p2ppool_model::task::{Task, TaskHost};
 use p2ppool_model::waiting::ShownTask;
-use p2ppool_model::{HostId, Outcome, TaskId};
+use p2ppool_model::{HostId, Outcome, TaskId, Time};
 use p2ppool_store::{TaskFilter, TaskHostFilter};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -18,6 +18,7 @@ use crate::http::body::{Json, Query};
 use crate::http::caller::Caller;
 use crate::http::error::ErrorAnswer;
 use crate::http::page::{Listed, page};
+use crate::service::history::Range;
 use crate::service::{Error, pools, tasks};
 
 /// Which tasks.
@@ -29,6 +30,12 @@ pub(crate) struct TasksQuery {
     pool: Option<String>,
     /// Only in one of these states, separated by commas: `queued`, `running`, `succeeded`, …
     state: String,
+    /// Only those that were asked for then or later.
+    #[param(value_type = Option<String>, format = DateTime)]
+    from: Option<Time>,
+    /// Only those that were asked for earlier.
+    #[param(value_type = Option<String>, format = DateTime)]
+    to: Option<Time>,
     /// Rows at most.
     limit: Option<u32>,
     /// Rows to leave out at the beginning.
@@ -37,6 +44,7 @@ pub(crate) struct TasksQuery {
 
 impl TasksQuery {
     pub(crate) async fn filter(&self, app: &App, viewer: &Viewer) -> Result<TaskFilter, Error> {
+        let range = Range { from: self.from, to: self.to }.checked()?;
         let pool = match self.pool.as_deref().filter(|name| !name.is_empty()) {
             Some(name) => Some(pools::visible(app, viewer, name).await?.id),
             None => None,
@@ -45,7 +53,7 @@ impl TasksQuery {
         let all = pool.is_some() || (viewer.is_at_least(Role::Administrator) && !viewer.is_limited());
         let pools = if all { None } else { Some(pools::seen(app, viewer).await?) };
         let pools = pools.map(|pools| pools.into_iter().map(|pool| pool.id).collect());
-        Ok(TaskFilter { pool, pools, states: words("state", &self.state)? })
+        Ok(TaskFilter { pool, pools, states: words("state", &self.state)?, from: range.from, until: range.to })
     }
 }
 
@@ -74,7 +82,7 @@ fn words<T: std::str::FromStr<Err = String>>(field: &'static str, text: &str) ->
 
 /// Tasks, newest first.
 #[utoipa::path(get, path = "/tasks", tag = "tasks", params(TasksQuery),
-    responses((status = 200, body = Listed<Task>), (status = 401, body = ErrorAnswer)))]
+    responses((status = 200, body = Listed<Task>), (status = 400, body = ErrorAnswer), (status = 401, body = ErrorAnswer)))]
 pub(crate) async fn list(
     app: State,
     caller: Caller,

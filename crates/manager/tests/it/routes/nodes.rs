@@ -115,7 +115,11 @@ async fn snapshots_come_newest_first_in_pages() {
     assert_eq!(started(&first), ["1970-01-01T00:00:05.000Z", "1970-01-01T00:00:04.000Z"]);
     let second = app.get(&format!("pools/x/snapshots?limit=3&before={}", first["before"])).await.json();
     assert_eq!((started(&second).len(), &second["before"]), (3, &json!(null)));
-    let range = app.get("pools/x/snapshots?from=1970-01-01T00:00:02Z&until=1970-01-01T00:00:04Z").await.json();
+    let range = app.get("pools/x/snapshots?from=1970-01-01T00:00:02Z&to=1970-01-01T00:00:04Z").await.json();
     assert_eq!(started(&range).len(), 2);
+    // as it was called first
+    let until = app.get("pools/x/snapshots?until=1970-01-01T00:00:04Z").await.expect(200).json();
+    assert_eq!(started(&until).len(), 3);
+    app.get("pools/x/snapshots?from=1970-01-01T00:00:02Z&to=1970-01-01T00:00:02Z").await.problem(400);
     assert_eq!(app.get("pools/x/snapshots?from=yesterday").await.problem(422)["field"], "from");
 }

@@ -41,6 +41,10 @@ async fn an_action_is_queued_and_ends_with_one_outcome_per_host() {
 
     assert_eq!(app.get("tasks?pool=x&state=failed").await.expect(200).json()["total"], 1);
     assert_eq!(app.get("tasks?state=running,queued").await.json()["total"], 0);
+    assert_eq!(app.get("tasks?from=2100-01-01T00:00:00Z").await.json()["total"], 0);
+    let exported = app.get("tasks.json?pool=x&to=2100-01-01T00:00:00Z").await.expect(200).json();
+    assert_eq!(exported.as_array().unwrap().len(), 1);
+    app.get("tasks.csv?from=2100-01-01T00:00:00Z&to=2000-01-01T00:00:00Z").await.problem(400);
     assert_eq!(app.post(&format!("tasks/{id}/cancel"), json!({})).await.expect(200).json()["state"], "failed");
 
     let retry = app.post(&format!("tasks/{id}/retry"), json!({ "only": ["unreachable"] })).await.expect(202).json();
