@@ -12,7 +12,6 @@ mod managers;
 mod many;
 mod policy;
 mod reach;
-mod repair;
 mod resume;
 mod rolling;
 mod rotate;

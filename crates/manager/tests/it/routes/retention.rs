@@ -49,7 +49,6 @@ async fn a_manager_forgets_old_nodes_by_itself_and_keeps_their_statistics() {
     assert!(gone["message"].as_str().unwrap().contains("any more"), "{gone}");
     app.get(&format!("pools/short/topology?crawl={short}")).await.problem(404);
     app.get(&format!("pools/short/diff?from={short}")).await.problem(404);
-    app.get("pools/short/nodes/old/sessions").await.problem(404);
     assert_eq!(app.get("pools/short/nodes").await.expect(200).json()["items"][0]["address"], "new");
     assert_eq!(app.get(&format!("pools/long/nodes?crawl={long}")).await.expect(200).json()["total"], 1);
     let range = "from=2020-01-01T00:00:00Z";
