@@ -20,7 +20,10 @@ use crate::secrets::{
 
 /// Places at the jump hosts, shared by all pools: a machine has one limit, whoever goes through it.
 #[derive(Clone, Debug, Default)]
-pub struct JumpPlaces(Arc<Mutex<HashMap<(String, u16), Weak<Semaphore>>>>);
+pub struct JumpPlaces(Arc<Mutex<PlacesByMachine>>);
+
+/// By address and port; without those that nobody uses.
+type PlacesByMachine = HashMap<(String, u16), Weak<Semaphore>>;
 
 impl JumpPlaces {
     /// The places at this machine; while somebody uses them, the first one's limit counts.
