@@ -27,7 +27,7 @@ const NETWORK_SECRET: &str = "ca7a21e5ca7a21e5ca7a21e5ca7a21e5ca7a21e5ca7a21e5ca
 fn nothing_that_is_said_or_kept_in_a_whole_run_holds_a_secret() {
     contained(
         concat!(module_path!(), "::nothing_that_is_said_or_kept_in_a_whole_run_holds_a_secret"),
-        Network::Shared,
+        Network::Apart,
         whole_run,
     );
 }

@@ -11,7 +11,10 @@ const INSIDE: &str = "P2PPOOL_TEST_INSIDE";
 pub(super) enum Network {
     /// That of the machine.
     Shared,
-    /// Its own, with loopback and nothing else.
+    /// Its own, with loopback and nothing else, so that tests never want the same port; where none can be made,
+    /// that of the machine.
+    Apart,
+    /// Its own, or it does not run.
     Own,
 }
 
@@ -22,7 +25,7 @@ pub(super) fn contained(name: &str, network: Network, test: impl AsyncFnOnce()) 
     let name = name.split_once("::").map_or(name, |(_, rest)| rest);
     let inside = std::env::var(INSIDE).is_ok_and(|at| at == name);
     let mut namespaces = vec!["--pid", "--fork", "--kill-child", "--mount", "--mount-proc"];
-    namespaces.extend((network == Network::Own).then_some("--net"));
+    namespaces.extend((network != Network::Shared).then_some("--net"));
     if !inside && can_be_made(&namespaces) {
         // the shell reaps what loses its parent; unshare dies with this process
         let status = Command::new("setpriv")

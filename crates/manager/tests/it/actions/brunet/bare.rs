@@ -16,7 +16,7 @@ use super::support::{HOSTS, bundle, install, pool, right, ring};
 
 #[test]
 fn brunet_hosts_without_mono_get_the_managers_once() {
-    contained(concat!(module_path!(), "::brunet_hosts_without_mono_get_the_managers_once"), Network::Shared, bundled);
+    contained(concat!(module_path!(), "::brunet_hosts_without_mono_get_the_managers_once"), Network::Apart, bundled);
 }
 
 #[test]

@@ -23,7 +23,7 @@ const PATH: &str = "~/nodes/{pool}/{host}";
 fn silent_nodes_ghosts_and_strangers_are_told_from_living_ones() {
     contained(
         concat!(module_path!(), "::silent_nodes_ghosts_and_strangers_are_told_from_living_ones"),
-        Network::Shared,
+        Network::Apart,
         faults,
     );
 }
@@ -83,7 +83,7 @@ async fn faults() {
 fn several_nodes_of_one_process_are_several_on_the_ring() {
     contained(
         concat!(module_path!(), "::several_nodes_of_one_process_are_several_on_the_ring"),
-        Network::Shared,
+        Network::Apart,
         several,
     );
 }

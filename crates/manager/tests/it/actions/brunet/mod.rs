@@ -22,7 +22,7 @@ use super::world::World;
 fn brunet_hosts_with_their_own_mono_live_from_zip_to_stop() {
     contained(
         concat!(module_path!(), "::brunet_hosts_with_their_own_mono_live_from_zip_to_stop"),
-        Network::Shared,
+        Network::Apart,
         from_zip_to_stop,
     );
 }
@@ -74,7 +74,7 @@ async fn from_zip_to_stop() {
 fn a_mono_that_is_too_old_is_named_and_nothing_is_started() {
     contained(
         concat!(module_path!(), "::a_mono_that_is_too_old_is_named_and_nothing_is_started"),
-        Network::Shared,
+        Network::Apart,
         too_old,
     );
 }
