@@ -189,6 +189,7 @@ impl Run {
         std::fs::remove_file(&secret).unwrap();
         let word = |before: &str| said.split(before).nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
         let server = word(" on ").trim_end_matches('/').to_owned();
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::new();
         let mut run =
             Self { manager, folder: folder.to_owned(), server, token: String::new(), client, answers: String::new() };
