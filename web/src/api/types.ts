@@ -71,6 +71,8 @@ export type SchedulePatch = Partial<
   Omit<Schemas['SchedulePatch'], 'starts'> & { starts: { action: Action } | { workflow: string } }
 >;
 export type ScheduleRun = Noun<'ScheduleRun'>;
+/** A task with what it waits for. */
+export type ShownTask = Noun<'ShownTask'>;
 export type Snapshot = Noun<'Snapshot'>;
 export type SnapshotDiff = Noun<'SnapshotDiff'>;
 export type Stats = Noun<'Stats'>;

@@ -19,6 +19,7 @@ export interface PoolForm {
   private_addresses: boolean;
   /** Settings that only Brunet pools have. */
   runtime: Brunet['runtime'];
+  local_network: Brunet['local_network'];
   mono_min: string;
   nodes_per_host: string;
   devices: string;
@@ -47,6 +48,7 @@ export function emptyForm(): PoolForm {
     bootstrap: '',
     private_addresses: false,
     runtime: 'system',
+    local_network: 'own',
     mono_min: '4.0',
     nodes_per_host: '1',
     devices: '',
@@ -75,6 +77,7 @@ export function formOf(pool: Pool): PoolForm {
     bootstrap: pool.bootstrap.join('\n'),
     private_addresses: pool.private_addresses,
     runtime: pool.brunet.runtime,
+    local_network: pool.brunet.local_network,
     mono_min: pool.brunet.mono_min,
     nodes_per_host: String(pool.brunet.nodes_per_host),
     devices: pool.brunet.devices.join(' '),
@@ -170,6 +173,7 @@ const portText = (port: number | null) => (port === null ? '' : String(port));
 function brunetOf(form: PoolForm): Brunet {
   return {
     runtime: form.runtime,
+    local_network: form.local_network,
     mono_min: form.mono_min,
     nodes_per_host: Number(form.nodes_per_host),
     devices: form.devices.split(/[\s,]+/).filter((device) => device !== ''),

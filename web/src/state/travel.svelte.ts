@@ -31,7 +31,7 @@ class Travel {
     this.crawls = resource(() => {
       if (!open()) return undefined;
       const until = this.#until === '' ? undefined : this.#until;
-      return (signal) => api.snapshots(pool, { limit: CRAWLS, until }, signal);
+      return (signal) => api.snapshots(pool, { limit: CRAWLS, to: until }, signal);
     }, byCrawl(pool));
   }
 
