@@ -57,7 +57,7 @@ async fn the_old_key_stays_valid_where_the_new_one_was_not_proven_and_goes_when_
     assert!(unreachable[0].address.ends_with(&format!(":{}", late.port())), "{rows:?}");
     assert!(first.message.contains("1 of 4 hosts still have the old key alone"), "{}", first.message);
     let new = current(&world, &pool).await;
-    assert_eq!(keys_in(&file), [new.clone()]);
+    assert_eq!(keys_in(&file), std::slice::from_ref(&new));
     assert!(keys_in(&late_file).contains(&old));
     assert_eq!(get(&world, &pool, PREVIOUS_SSH_KEY).await.as_deref(), Some(sshd.private_key()));
 
@@ -126,7 +126,7 @@ async fn a_manager_that_dies_before_any_connection_of_a_rotation_finishes_it_whe
         assert_eq!(ended.state, TaskState::Succeeded, "connection {number}: {}", ended.message);
         let now = current(&world, &pool).await;
         assert_ne!(now, before, "connection {number}");
-        assert_eq!(keys_in(&file), [now.clone()], "connection {number}; at the crash: {cut:?}");
+        assert_eq!(keys_in(&file), std::slice::from_ref(&now), "connection {number}; at the crash: {cut:?}");
         assert_eq!(get(&world, &pool, PREVIOUS_SSH_KEY).await, None, "connection {number}");
         assert_eq!(measured(&world, &pool).await[0].0, Outcome::Ok, "connection {number}");
         before = now;
@@ -206,7 +206,7 @@ async fn a_jump_host_that_is_reached_with_the_key_gets_the_new_one_first_and_los
     let task = world.done(&pool, Action::RotateKey).await;
     assert_eq!(task.state, TaskState::Succeeded, "{}", task.message);
     let now = current(&world, &pool).await;
-    assert_eq!(keys_in(&file), [now.clone()]);
+    assert_eq!(keys_in(&file), std::slice::from_ref(&now));
     assert!(keys_in(&gate_file).contains(&now) && !keys_in(&gate_file).contains(&old));
     let seen = measured(&world, &pool).await;
     assert!(seen.iter().all(|(outcome, _)| *outcome == Outcome::Ok), "{seen:?}");
