@@ -25,12 +25,12 @@ fn long_brunet_hosts_without_mono_get_one_made_of_debians_packages() {
     contained(
         concat!(module_path!(), "::long_brunet_hosts_without_mono_get_one_made_of_debians_packages"),
         Network::Shared,
-        async || bundled_of(MonoSource::Packages).await,
+        async || Box::pin(bundled_of(MonoSource::Packages)).await,
     );
 }
 
 async fn bundled() {
-    bundled_of(MonoSource::Any).await;
+    Box::pin(bundled_of(MonoSource::Any)).await;
 }
 
 async fn bundled_of(source: MonoSource) {
