@@ -12,6 +12,7 @@ mod managers;
 mod many;
 mod policy;
 mod reach;
+mod repair;
 mod resume;
 mod rolling;
 mod rotate;

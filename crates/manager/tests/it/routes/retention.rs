@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 async fn how_long_nodes_are_kept_is_a_setting() {
     let app = TestApp::start().await;
     let shell = Shell::new(&app);
-    let made = app.pool("x", "a", json!({})).await;
+    let made = app.post("pools", json!({ "name": "x", "hosts": "a" })).await.expect(201).json();
     assert_eq!(made["detail_days"], 365);
     for wrong in [json!(0), json!(36_501), json!(-1), json!("a year")] {
         assert_eq!(app.patch("pools/x", json!({ "detail_days": wrong })).await.problem(422)["field"], "detail_days");

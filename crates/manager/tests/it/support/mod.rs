@@ -157,6 +157,9 @@ impl TestApp {
         let mut body = settings;
         body["name"] = json!(name);
         body["hosts"] = json!(hosts);
+        // tests write crawls of any time; the manager forgets old nodes as soon as it starts
+        let kept = body.get("detail_days").cloned().unwrap_or(json!(36_500));
+        body["detail_days"] = kept;
         self.post("pools", body).await.expect(201).json()
     }
 
