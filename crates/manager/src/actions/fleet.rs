@@ -89,6 +89,8 @@ impl Visit {
 
     /// What a status tells of the host.
     pub(crate) fn learn(&mut self, status: &HostStatus) {
+        // somebody else took it away
+        self.forget |= status.current.is_none() && self.host.known.package.is_some();
         self.known.package = status.current.clone();
         self.known.running = Some(status.state == NodeState::Running);
         self.warnings.clone_from(&status.warnings);
