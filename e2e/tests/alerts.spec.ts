@@ -26,7 +26,7 @@ test.afterAll(async () => {
   await new Promise((closed) => server.close(closed));
 });
 
-test('a target is made, tested for real, kept quiet at night and told about an alert', async ({ page }) => {
+test('a target is made, tested for real, kept quiet at night and told about an alert', async ({ page, watched }) => {
   await open(page, 'alerts/targets');
   const networks = page.getByRole('region', { name: 'Private networks' });
   await networks.getByLabel('Networks, one a line').fill('127.0.0.0/8');
@@ -39,6 +39,7 @@ test('a target is made, tested for real, kept quiet at night and told about an a
   await dialog.getByLabel('Address').fill('not an address');
   await dialog.getByRole('button', { name: 'Make the target' }).click();
   await expect(dialog.locator('[aria-invalid=true], [role=alert]').first()).toBeVisible();
+  expect(watched.splice(0), 'the manager refuses it').toEqual([expect.stringContaining('422')]);
   await dialog.getByLabel('Address').fill(hook);
   await dialog.getByRole('button', { name: 'Make the target' }).click();
   await expect(dialog.locator('[data-secret] code')).not.toBeEmpty();
@@ -73,7 +74,7 @@ test('a target is made, tested for real, kept quiet at night and told about an a
   await (await asAdmin()).post('/api/v1/pools/demo/gather_usage', { data: {} });
 
   const alerts = page.getByRole('region', { name: 'Alerts', exact: true });
-  await expect(alerts.getByText('Open', { exact: true }).first()).toBeVisible({ timeout: 90_000 });
+  await expect(alerts.getByRole('cell', { name: 'Open', exact: true }).first()).toBeVisible({ timeout: 90_000 });
   const badge = page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: /^Alerts/ });
   await expect(badge).toContainText(/\d+ open/);
   await expect.poll(() => received.length, { timeout: 60_000 }).toBeGreaterThan(1);

@@ -64,7 +64,7 @@ test('a token is shown once, works, and ends when it is deleted', async ({ page,
   const secret = await page.locator('.made code').innerText();
   const program = await playwright.request.newContext({ extraHTTPHeaders: { authorization: `Bearer ${secret}` } });
   expect((await program.get(`${url}/api/v1/tokens`)).status()).toBe(200);
-  await page.getByRole('button', { name: 'Delete token e2e' }).click();
+  await page.getByRole('button', { name: 'Delete token e2e', exact: true }).click();
   await expect(page.getByText('Token “e2e” no longer works.')).toBeVisible();
   expect((await program.get(`${url}/api/v1/tokens`)).status()).toBe(401);
   await program.dispose();
