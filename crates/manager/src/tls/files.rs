@@ -6,9 +6,19 @@ use anyhow::Context as _;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
+use sha2::{Digest as _, Sha256};
 
 /// Largest file that is read, bytes: a chain of many certificates.
 const FILE_MAX: u64 = 1024 * 1024;
+
+/// SHA-256 of a certificate's file and of its key's: times of files are too coarse to tell two writes apart.
+pub(super) type Digest = [[u8; 32]; 2];
+
+/// What the files hold now; nothing if one can't be read.
+pub(super) fn digest(cert: &Path, key: &Path) -> Option<Digest> {
+    let of = |path: &Path| Some(Sha256::digest(read_bounded(path).ok()?).into());
+    Some([of(cert)?, of(key)?])
+}
 
 /// Reads both and checks that they belong together.
 pub(super) fn read(cert: &Path, key: &Path) -> anyhow::Result<CertifiedKey> {

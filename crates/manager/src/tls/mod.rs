@@ -6,12 +6,13 @@ pub mod pinned;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
@@ -49,17 +50,17 @@ struct Inner {
     /// Names of a certificate that is renewed here; `None`: somebody else does.
     renewed_for: Option<Vec<String>>,
     current: Arc<Current>,
-    /// When the files that are in use since the start were written.
-    opened: Option<[SystemTime; 2]>,
+    /// The files that are in use since the start.
+    opened: Option<files::Digest>,
     acceptor: TlsAcceptor,
 }
 
 #[derive(Debug)]
-struct Current(RwLock<Arc<CertifiedKey>>);
+struct Current(watch::Sender<Arc<CertifiedKey>>);
 
 impl ResolvesServerCert for Current {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner)))
+        Some(Arc::clone(&self.0.borrow()))
     }
 }
 
@@ -97,8 +98,8 @@ impl Tls {
                 (made::cert_file(folder), made::key_file(folder), Some(names.to_vec()))
             }
         };
-        let opened = modified(&cert, &key);
-        let current = Arc::new(Current(RwLock::new(Arc::new(files::read(&cert, &key)?))));
+        let opened = files::digest(&cert, &key);
+        let current = Arc::new(Current(watch::Sender::new(Arc::new(files::read(&cert, &key)?))));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = rustls::ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -117,8 +118,19 @@ impl Tls {
 
     /// SHA-256 of the certificate in use, as people compare it: `AB:CD:…`.
     pub fn fingerprint(&self) -> String {
-        let key = Arc::clone(&self.0.current.0.read().unwrap_or_else(PoisonError::into_inner));
+        let key = Arc::clone(&self.0.current.0.borrow());
         key.cert.first().map(|cert| pinned::fingerprint(cert)).unwrap_or_default()
+    }
+
+    /// Waits until another certificate than the one at the time of this call is used; returns its fingerprint.
+    pub fn changed(&self) -> impl Future<Output = String> + use<> {
+        let this = self.clone();
+        let mut changes = this.0.current.0.subscribe();
+        async move {
+            // an error would mean that the sender is gone, but `this` has it
+            let _ = changes.changed().await;
+            this.fingerprint()
+        }
     }
 
     /// Uses new files as they come, and renews a certificate that is made here, until the token trips.
@@ -136,20 +148,20 @@ impl Tls {
     }
 
     /// Renews when it is due and reads files that changed. What is wrong is told, and the old certificate goes on.
-    fn look(&self, seen: Option<[SystemTime; 2]>) -> Option<[SystemTime; 2]> {
+    fn look(&self, seen: Option<files::Digest>) -> Option<files::Digest> {
         let inner = &self.0;
         if let (Some(names), Some(folder)) = (&inner.renewed_for, inner.cert.parent())
             && let Err(error) = made::renew_when_due(folder, names, p2ppool_model::Time::now())
         {
             tracing::error!("renew the certificate: {error:#}");
         }
-        let now = self.modified();
+        let now = self.digest();
         if now == seen {
             return seen;
         }
         match files::read(&inner.cert, &inner.key) {
             Ok(key) => {
-                *inner.current.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(key);
+                inner.current.0.send_replace(Arc::new(key));
                 tracing::info!("new certificate, fingerprint (SHA-256) {}", self.fingerprint());
             }
             Err(error) => tracing::error!("the certificate changed and can't be used; the old one goes on: {error:#}"),
@@ -157,14 +169,9 @@ impl Tls {
         now
     }
 
-    fn modified(&self) -> Option<[SystemTime; 2]> {
-        modified(&self.0.cert, &self.0.key)
+    fn digest(&self) -> Option<files::Digest> {
+        files::digest(&self.0.cert, &self.0.key)
     }
-}
-
-fn modified(cert: &Path, key: &Path) -> Option<[SystemTime; 2]> {
-    let at = |path: &Path| std::fs::metadata(path).and_then(|about| about.modified()).ok();
-    Some([at(cert)?, at(key)?])
 }
 
 #[cfg(test)]
@@ -176,13 +183,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let names = ["localhost".to_owned()];
         let tls = Tls::open(&TlsMode::Auto, folder.path(), &names).unwrap().unwrap();
-        let (first, seen) = (tls.fingerprint(), tls.modified());
+        let (first, seen) = (tls.fingerprint(), tls.digest());
         assert_eq!(first.len(), 32 * 3 - 1);
         assert_eq!(tls.look(seen), seen);
         assert_eq!(tls.fingerprint(), first);
 
         renew(folder.path(), &names, p2ppool_model::Time::now()).unwrap();
-        assert!(tls.look(None).is_some());
+        assert_ne!(tls.look(seen), seen);
         let second = tls.fingerprint();
         assert_ne!(second, first);
 
