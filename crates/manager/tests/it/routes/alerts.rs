@@ -89,7 +89,8 @@ async fn until(app: &TestApp, id: AlertTargetId, is: impl Fn(&Value) -> bool) ->
             if is(&state) {
                 return state;
             }
-            tokio::task::yield_now().await;
+            // no event tells of it; slower than the limit of requests
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     tokio::time::timeout(SOON, looking).await.expect("the target is so in time")
