@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use p2ppool_model::host::{HostSpec, Location};
-use p2ppool_model::pool::{Pool, PoolSettings, PoolState, TransportName};
+use p2ppool_model::pool::{Pool, PoolSettings, PoolState};
 use p2ppool_model::snapshot::Snapshot;
 use p2ppool_model::task::{Task, TaskState};
 use p2ppool_model::usage::UsageMetric;
@@ -24,14 +24,7 @@ const JOINING: Duration = Duration::from_secs(60);
 async fn three_local_hosts_live_from_install_to_stop() {
     assert!(node_binary().is_some(), "no p2pnode: run `make node`, or name one by P2PNODE_BIN");
     let world = World::real().await;
-    let path = world.folder().join("hosts/{pool}/{host}");
-    let settings = PoolSettings {
-        transport: TransportName::Local,
-        install_path: path.to_str().unwrap().to_owned(),
-        ports: free_ports(),
-        private_addresses: true,
-        ..PoolSettings::default()
-    };
+    let settings = world.local();
     let specs: Vec<HostSpec> =
         hosts(3).into_iter().map(|spec| HostSpec { location: Location::new(48.0, 11.0), ..spec }).collect();
     let pool = world.pool("life", settings, &specs, PoolState::Created).await;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use p2ppool::events::Subscription;
 use p2ppool_model::event::Change;
 use p2ppool_model::host::HostSpec;
-use p2ppool_model::pool::{Pool, PoolSettings, PoolState, TransportName};
+use p2ppool_model::pool::{Pool, PoolSettings, PoolState};
 use p2ppool_model::rollout::{Decision, GateCheck, Phase};
 use p2ppool_model::rollout_view::{BatchState, RolloutView};
 use p2ppool_model::task::TaskState;
@@ -216,14 +216,7 @@ async fn nodes_that_do_not_join_stop_the_upgrade_and_it_rolls_back_by_itself() {
     const HOSTS: usize = 20;
     assert!(node_binary().is_some(), "no p2pnode: run `make node`, or name one by P2PNODE_BIN");
     let world = World::real().await;
-    let path = world.folder().join("hosts/{pool}/{host}");
-    let settings = PoolSettings {
-        transport: TransportName::Local,
-        install_path: path.to_str().unwrap().to_owned(),
-        ports: free_ports(),
-        private_addresses: true,
-        ..PoolSettings::default()
-    };
+    let settings = world.local();
     let specs: Vec<HostSpec> = hosts(HOSTS);
     let pool = world.pool("overlay", settings, &specs, PoolState::Created).await;
     let install = world.done(&pool, Action::Install).await;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use p2ppool::workflow::{self, Times, check};
 use p2ppool_model::event::Change;
-use p2ppool_model::pool::{Pool, PoolSettings, PoolState, TransportName};
+use p2ppool_model::pool::{Pool, PoolSettings, PoolState};
 use p2ppool_model::task::TaskState;
 use p2ppool_model::workflow::run::{RunState, StepRun, StepState};
 use p2ppool_model::{Action, Outcome, Time};
@@ -89,15 +89,7 @@ async fn after_an_install_a_workflow_hurts_the_overlay_and_sees_it_heal() {
     const HOSTS: usize = 8;
     assert!(node_binary().is_some(), "no p2pnode: run `make node`, or name one by P2PNODE_BIN");
     let world = World::real().await;
-    let path = world.folder().join("hosts/{pool}/{host}");
-    let settings = PoolSettings {
-        transport: TransportName::Local,
-        install_path: path.to_str().unwrap().to_owned(),
-        ports: free_ports(),
-        private_addresses: true,
-        after_install: Some("churn".to_owned()),
-        ..PoolSettings::default()
-    };
+    let settings = PoolSettings { after_install: Some("churn".to_owned()), ..world.local() };
     let pool = world.pool("churn", settings, &hosts(HOSTS), PoolState::Created).await;
     world.context.store.put_workflow("churn", LIFE, "test", true).await.unwrap();
     let begun = Instant::now();

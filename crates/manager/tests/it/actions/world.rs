@@ -11,7 +11,7 @@ use p2ppool::folders::Folders;
 use p2ppool::secrets::{SSH_KEY, Secrets};
 use p2ppool_model::event::Change;
 use p2ppool_model::host::HostSpec;
-use p2ppool_model::pool::{Pool, PoolSettings, PoolState, Ports};
+use p2ppool_model::pool::{Pool, PoolSettings, PoolState, Ports, TransportName};
 use p2ppool_model::task::{Task, TaskHost};
 use p2ppool_model::{Action, Outcome, PoolName, TaskId, Time};
 use p2ppool_remote::Transport;
@@ -93,6 +93,17 @@ impl World {
         let key = p2ppool_remote::generate_key().unwrap();
         self.set_key(&pool, &key.private).await;
         store.pool(pool.id).await.unwrap()
+    }
+
+    /// Settings of a pool whose hosts are folders on this machine.
+    pub(crate) fn local(&self) -> PoolSettings {
+        PoolSettings {
+            transport: TransportName::Local,
+            install_path: self.folder().join("hosts/{pool}/{host}").to_str().unwrap().to_owned(),
+            ports: free_ports(),
+            private_addresses: true,
+            ..PoolSettings::default()
+        }
     }
 
     pub(crate) async fn set_key(&self, pool: &Pool, key: &str) {
