@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 
 import { CLUSTER_ZOOM_MAX, MapIndex, toneOf, type Located, WORLD, zoomFor } from '../src/map/clusters';
+import type { MapPoints } from '../src/api/types';
 import { boundsInSight, worldProjection, worldWidth } from '../src/map/globe';
+import { ofNamespace } from '../src/map/namespaces';
 
 const points: Located = {
   ids: ['lyon', 'lyon-too', 'geneva', 'tokyo'],
@@ -89,5 +91,34 @@ describe('the projection', () => {
   it('clusters finer the wider the world is', () => {
     expect(zoomFor(worldWidth(projection))).toBeLessThan(zoomFor(worldWidth(projection) * 8));
     expect(zoomFor(1)).toBe(0);
+  });
+});
+
+describe('the points of one namespace', () => {
+  const all = {
+    ...points,
+    hosts: ['a', 'b', null, 'd'],
+    namespace: [0, 1, null, 1],
+    namespaces: ['lab', 'field'],
+  } as MapPoints;
+
+  it('are those whose nodes tell it, in every column', () => {
+    const field = ofNamespace(all, 'field');
+    expect(field).toMatchObject({
+      ids: ['lyon-too', 'tokyo'],
+      lat: [45.76, 35.68],
+      lon: [4.84, 139.7],
+      consistency: [0.5, null],
+      status: ['answering', 'dial_failed'],
+      hosts: ['b', 'd'],
+      namespace: [1, 1],
+      // The others can still be chosen.
+      namespaces: ['lab', 'field'],
+    });
+  });
+
+  it('are all without a name, and none for one that nobody tells', () => {
+    expect(ofNamespace(all, '')).toBe(all);
+    expect(ofNamespace(all, 'elsewhere').ids).toEqual([]);
   });
 });

@@ -21,6 +21,7 @@ export const NODES_LIST = {
   sort: 'host_name',
   fields: {
     status: narrowing(oneOf(['', ...NODE_STATUSES], '')),
+    namespace: narrowing(text()),
     ...TRAVEL_FIELDS,
     node: text(),
   },
@@ -32,7 +33,8 @@ export type NodesView = Values<typeof NODES_VIEW>;
 
 /** The filter and order, as the API wants them; page and CSV use the same. */
 export function filterQuery(view: NodesView): NodesQuery {
-  return { q: view.q, status: view.status, ...whenOf(view), sort: view.sort, order: view.order };
+  const { q, status, namespace, sort, order } = view;
+  return { q, status, namespace, ...whenOf(view), sort, order };
 }
 
 /** The query of one page of the table. */
