@@ -24,8 +24,20 @@ describe('the form of a pool', () => {
       udp: '0',
       rpc: '',
       install_path: 'relative/path',
+      detail_days: '0',
     });
-    expect(Object.keys(wrong).sort()).toEqual(['install_path', 'namespace', 'rpc', 'tcp', 'udp']);
+    expect(Object.keys(wrong).sort()).toEqual([
+      'detail_days',
+      'install_path',
+      'namespace',
+      'rpc',
+      'tcp',
+      'udp',
+    ]);
+    for (const days of ['', '36501', '1.5', 'year', '-1']) {
+      expect(formErrors({ ...form, detail_days: days }), days).toHaveProperty('detail_days');
+    }
+    expect(formErrors({ ...form, detail_days: '36500' })).toEqual({});
     expect(formErrors({ ...form, tcp: '', udp: '' })).toHaveProperty('tcp');
     expect(formErrors({ ...form, rpc: '4650' })).toHaveProperty('rpc');
     expect(formErrors({ ...form, transport: 'local' })).toHaveProperty('install_path');
@@ -42,6 +54,7 @@ describe('the form of a pool', () => {
       ports: { tcp: 4650, udp: null, rpc: 4651 },
       kad_protocol: null,
       bootstrap: ['/ip4/192.0.2.1/tcp/1'],
+      detail_days: 365,
     });
   });
 

@@ -17,6 +17,8 @@ export interface PoolForm {
   kad_protocol: string;
   bootstrap: string;
   private_addresses: boolean;
+  /** Days for which node detail is kept. */
+  detail_days: string;
   /** Settings that only Brunet pools have. */
   runtime: Brunet['runtime'];
   local_network: Brunet['local_network'];
@@ -47,6 +49,7 @@ export function emptyForm(): PoolForm {
     kad_protocol: '',
     bootstrap: '',
     private_addresses: false,
+    detail_days: '365',
     runtime: 'system',
     local_network: 'own',
     mono_min: '4.0',
@@ -76,6 +79,7 @@ export function formOf(pool: Pool): PoolForm {
     kad_protocol: pool.kad_protocol ?? '',
     bootstrap: pool.bootstrap.join('\n'),
     private_addresses: pool.private_addresses,
+    detail_days: String(pool.detail_days),
     runtime: pool.brunet.runtime,
     local_network: pool.brunet.local_network,
     mono_min: pool.brunet.mono_min,
@@ -90,6 +94,9 @@ export function formOf(pool: Pool): PoolForm {
 export type FormField = keyof PoolForm;
 export type FormErrors = Partial<Record<FormField, string>>;
 
+/** What the manager takes at most: a century. */
+const DETAIL_DAYS_MAX = 36_500;
+
 const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
 /** What is wrong in the form, by field. The manager checks again; this only says it sooner. */
@@ -100,6 +107,7 @@ export function formErrors(form: PoolForm): FormErrors {
   const namespace = namespaceError(form, rule);
   if (namespace) errors.namespace = namespace;
   if (form.kind === 'brunet') Object.assign(errors, brunetErrors(form));
+  if (!within(form.detail_days, DETAIL_DAYS_MAX)) errors.detail_days = `must be 1 to ${DETAIL_DAYS_MAX} days`;
   for (const field of ['tcp', 'udp', 'rpc'] as const) {
     const off = field !== 'rpc' && form[field].trim() === '';
     if (!off && portOf(form[field]) === null) errors[field] = 'must be between 1 and 65535';
@@ -116,6 +124,12 @@ export function formErrors(form: PoolForm): FormErrors {
   return errors;
 }
 
+/** A whole number from 1 to `max`. */
+function within(text: string, max: number): boolean {
+  const number = /^\d{1,6}$/.test(text.trim()) ? Number(text) : 0;
+  return number >= 1 && number <= max;
+}
+
 function namespaceError(form: PoolForm, rule: string): string | undefined {
   if (form.namespace === '') return undefined;
   if (form.kind === 'libp2p') return NAME.test(form.namespace) ? undefined : rule;
@@ -129,7 +143,6 @@ const CALL_DEADLINE_MAX_S = 120;
 
 function brunetErrors(form: PoolForm): FormErrors {
   const errors: FormErrors = {};
-  const within = (text: string, max: number) => /^\d{1,4}$/.test(text) && +text >= 1 && +text <= max;
   if (!/^\d{1,6}(\.\d{1,6}){0,3}$/.test(form.mono_min)) errors.mono_min = 'must be a version such as 4.0';
   if (!within(form.nodes_per_host, NODES_PER_HOST_MAX)) {
     errors.nodes_per_host = `must be 1 to ${NODES_PER_HOST_MAX}`;
@@ -159,6 +172,7 @@ export function settingsOf(form: PoolForm): Partial<PoolSettings> {
     kad_protocol: form.kad_protocol.trim() === '' ? null : form.kad_protocol.trim(),
     bootstrap: form.bootstrap.split('\n').flatMap((line) => (line.trim() === '' ? [] : [line.trim()])),
     private_addresses: form.private_addresses,
+    detail_days: Number(form.detail_days),
     ...(form.kind === 'brunet' ? { brunet: brunetOf(form) } : {}),
   };
 }
