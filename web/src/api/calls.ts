@@ -8,6 +8,7 @@ import type {
   Decision,
   Fault,
   GeoSettings,
+  NewToken,
   Outcome,
   PoolSettings,
   Rolling,
@@ -43,7 +44,7 @@ export const me = () => answer(client.GET('/api/v1/me'));
 export const version = (signal?: Signal) => answer(client.GET('/api/v1/version', { signal }));
 
 export const tokens = (signal?: Signal) => answer(client.GET('/api/v1/tokens', { signal }));
-export const createToken = (name: string) => answer(client.POST('/api/v1/tokens', { body: { name } }));
+export const createToken = (body: NewToken) => answer(client.POST('/api/v1/tokens', { body }));
 export const deleteToken = (id: number) =>
   answer(client.DELETE('/api/v1/tokens/{id}', { params: { path: { id } } }));
 
@@ -57,6 +58,9 @@ export const editPool = (pool: string, body: PoolSettings) =>
 
 export const parseHosts = (text: string, signal?: Signal) =>
   answer(client.POST('/api/v1/hosts/parse', { body: text, ...asText, signal }));
+/** The hosts of an OpenSSH client configuration; nothing is stored. */
+export const importHosts = (text: string, signal?: Signal) =>
+  answer(client.POST('/api/v1/hosts/import', { body: text, ...asText, signal }));
 export const hosts = (pool: string, query: HostsQuery, signal?: Signal) =>
   answer(client.GET('/api/v1/pools/{pool}/hosts', { params: { ...of(pool), query }, signal }));
 export const hostsCsv = (pool: string, query: HostsQuery) =>

@@ -12,3 +12,8 @@ export function renderHosts(hosts: readonly HostSpec[]): string {
     })
     .join('');
 }
+
+/** Lines after those that are there. */
+export function appended(text: string, lines: string): string {
+  return text === '' || text.endsWith('\n') ? text + lines : `${text}\n${lines}`;
+}
