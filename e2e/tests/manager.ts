@@ -15,6 +15,10 @@ export interface Manager {
   url: string;
   password: string;
   data: string;
+  /** Ends the program at once, as a machine that loses its power does. */
+  kill(): Promise<void>;
+  /** Starts it again with the same data at the same address. */
+  restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -22,15 +26,29 @@ export interface Manager {
 export async function startManager(...args: string[]): Promise<Manager> {
   const data = mkdtempSync(join(tmpdir(), 'p2ppool-e2e-serve-'));
   const port = await freePort();
-  const child = spawn(program, ['serve', '--data', data, '--listen', `127.0.0.1:${port}`, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const start = () =>
+    spawn(program, ['serve', '--data', data, '--listen', `127.0.0.1:${port}`, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+  let child = start();
+  const url = `http://127.0.0.1:${port}`;
+  const kill = async () => {
+    const gone = new Promise((go) => child.once('exit', go));
+    child.kill('SIGKILL');
+    await gone;
+  };
+  const restart = async () => {
+    child = start();
+    child.stdout?.resume();
+    child.stderr?.resume();
+    await answers(url, child);
+  };
   const stop = async () => {
     await end(child);
     rmSync(data, { recursive: true, force: true });
   };
   try {
-    return { url: `http://127.0.0.1:${port}`, password: await readPassword(child), data, stop };
+    return { url, password: await readPassword(child), data, kill, restart, stop };
   } catch (thrown) {
     await stop();
     throw thrown;
@@ -46,6 +64,19 @@ export function freePort(): Promise<number> {
       server.close(() => found(typeof address === 'object' && address ? address.port : 0));
     });
   });
+}
+
+/** It answers, whatever it answers. */
+async function answers(url: string, child: ChildProcess): Promise<void> {
+  const deadline = Date.now() + READY_MS;
+  while (child.exitCode === null && Date.now() < deadline) {
+    const answered = await fetch(`${url}/api/v1/health`).then(
+      () => true,
+      () => new Promise<boolean>((go) => setTimeout(() => go(false), 100)),
+    );
+    if (answered) return;
+  }
+  throw new Error(`${url} does not answer (exit status ${child.exitCode})`);
 }
 
 /** It listens when it prints the password of its first administrator. */
@@ -71,7 +102,7 @@ function readPassword(child: ChildProcess): Promise<string> {
 }
 
 function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null) return Promise.resolve();
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
   return new Promise((ended) => {
     const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
     child.once('exit', () => {

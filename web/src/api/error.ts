@@ -42,6 +42,7 @@ export function asApiError(thrown: unknown): ApiError {
 
 /** What a person can do about an error, where the error itself doesn't say. */
 export function adviceFor(error: ApiError): string | undefined {
+  if (error.code === 'replaced') return undefined;
   if (error.status === 0) return 'Nothing is lost: the page tries again by itself as soon as it can.';
   if (error.status === 401) return 'Log in and do it again.';
   if (error.status === 403) return 'Ask an administrator of this manager for it.';
