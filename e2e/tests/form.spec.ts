@@ -69,3 +69,28 @@ test('a token is shown once, works, and ends when it is deleted', async ({ page,
   expect((await program.get(`${url}/api/v1/tokens`)).status()).toBe(401);
   await program.dispose();
 });
+
+test('a token may less than its person: a role, some pools, an end', async ({ page, playwright }) => {
+  await open(page, 'settings/tokens');
+  await page.getByLabel('What it is for').fill('e2e dashboard');
+  await page.getByLabel('It may at most what this role may').selectOption('viewer');
+  await page.getByLabel('It ends').selectOption({ label: 'after a week' });
+  await page.getByLabel('only some pools').check();
+  const make = page.getByRole('button', { name: 'Make a token' });
+  await expect(page.getByText('Choose at least one pool.')).toBeVisible();
+  await expect(make).toBeDisabled();
+  await page.getByRole('checkbox', { name: 'demo', exact: true }).check();
+  await make.click();
+  const secret = await page.locator('.made code').innerText();
+  const row = page.getByRole('row', { name: /e2e dashboard/ });
+  await expect(row).toContainText('Viewer');
+  await expect(row).toContainText('demo');
+  await expect(row).toContainText('in 7 d');
+
+  const program = await playwright.request.newContext({ extraHTTPHeaders: { authorization: `Bearer ${secret}` } });
+  expect((await program.get(`${url}/api/v1/pools/demo`)).status()).toBe(200);
+  expect((await program.post(`${url}/api/v1/pools/demo/crawl`, { data: {} })).status()).toBe(403);
+  await program.dispose();
+  await page.getByRole('button', { name: 'Delete token e2e dashboard', exact: true }).click();
+  await expect(row).toHaveCount(0);
+});
