@@ -31,6 +31,15 @@ pub(crate) struct DoneBy(pub(crate) Viewer);
 #[derive(Clone, Debug)]
 pub(crate) struct DoneOn(pub(crate) String);
 
+/// Set by a handler that sends the browser elsewhere because a login failed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LoginFailed {
+    /// Why, in a word.
+    pub(crate) code: &'static str,
+    /// How it is written down; `None`: not at all.
+    pub(crate) result: Option<AuditResult>,
+}
+
 /// Middleware: writes down changes and reads of secrets, refused and failed ones included. What was only asked in a
 /// wrong way (a field that can't be, a name that is taken) changed nothing and is left out.
 pub(crate) async fn record(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
@@ -45,7 +54,11 @@ pub(crate) async fn record(State(app): State<Arc<App>>, request: Request, next: 
     let path = parts.uri.path().strip_prefix(PREFIX).unwrap_or_default().to_owned();
     let response = next.run(Request::from_parts(parts, body)).await;
     let known = caller.as_ref().is_some_and(|caller| caller.viewer != Viewer::Anonymous);
-    if let Some(result) = result_of(&route, known, response.status()) {
+    let result = match response.extensions().get::<LoginFailed>() {
+        Some(failed) => failed.result,
+        None => result_of(&route, known, response.status()),
+    };
+    if let Some(result) = result {
         let entry = entry(&method, &route, &path, caller.as_ref(), &response, result);
         if let Err(error) = app.store.append_audit(&entry).await {
             tracing::error!("write {} into the audit log: {error}", entry.action);
@@ -86,6 +99,10 @@ fn entry(
     let done_by = response.extensions().get::<DoneBy>().map(|DoneBy(viewer)| viewer);
     let viewer = done_by.or(caller.map(|caller| &caller.viewer)).unwrap_or(&Viewer::Anonymous);
     let done_on = response.extensions().get::<DoneOn>().map(|DoneOn(subject)| subject.clone());
+    let mut details = json!({ "status": response.status().as_u16() });
+    if let Some(LoginFailed { code, .. }) = response.extensions().get() {
+        details["code"] = json!(code);
+    }
     AuditEntry {
         at: Time::now(),
         user: viewer.id(),
@@ -94,7 +111,7 @@ fn entry(
         pool,
         // The token of a share link is a secret, and stands in its path.
         subject: done_on.unwrap_or_else(|| path.trim_start_matches('/').to_owned()),
-        details: json!({ "status": response.status().as_u16() }),
+        details,
         address: caller.map(|caller| caller.address.to_string()),
         result: Some(result),
     }

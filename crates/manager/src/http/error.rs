@@ -58,7 +58,6 @@ fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
         Error::WrongPassword => (StatusCode::UNAUTHORIZED, "wrong_password"),
         Error::NeedsSecondFactor => (StatusCode::UNAUTHORIZED, "needs_second_factor"),
         Error::WrongCode => (StatusCode::UNAUTHORIZED, "wrong_code"),
-        Error::LoginRefused(_) => (StatusCode::UNAUTHORIZED, "login_refused"),
         Error::WrongToken => (StatusCode::UNAUTHORIZED, "wrong_token"),
         Error::Forbidden { .. } => (StatusCode::FORBIDDEN, "forbidden"),
         Error::Denied(_) => (StatusCode::FORBIDDEN, "forbidden"),

@@ -41,9 +41,6 @@ pub enum Error {
     /// The code is not right, or was used before.
     #[error("wrong code")]
     WrongCode,
-    /// Another way of logging in did not work.
-    #[error("{0}")]
-    LoginRefused(String),
     /// The token does not hold, or is none.
     #[error("this API token does not hold; make another one")]
     WrongToken,

@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use openidconnect::core::{CoreAuthenticationFlow, CoreClient, CoreProviderMetadata};
+use openidconnect::core::{CoreAuthenticationFlow, CoreClient, CoreErrorResponseType, CoreProviderMetadata};
 use openidconnect::{
     AsyncHttpClient, AuthorizationCode, ClientId, ClientSecret, CsrfToken, HttpRequest, HttpResponse, IssuerUrl, Nonce,
-    PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, TokenResponse as _,
+    PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, StandardErrorResponse,
+    TokenResponse as _,
 };
 use p2ppool_model::Time;
 use p2ppool_model::role::Role;
@@ -23,6 +24,7 @@ use serde_json::Value;
 
 use crate::app::App;
 use crate::service::Error;
+use crate::service::oidc_refusal::Refusal;
 
 /// Name of the sealed client secret.
 const SECRET: &str = "oidc_client_secret";
@@ -92,8 +94,7 @@ type Client = CoreClient<
 >;
 
 /// Begins a login. `callback` is the address that the provider sends the browser back to.
-pub async fn begin(app: &App, callback: &str) -> Result<Begun, Error> {
-    let config = configured(app)?;
+pub async fn begin(app: &App, config: &OidcConfig, callback: &str) -> Result<Begun, Refusal> {
     let client = client(app, config, callback).await?;
     let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
     let (url, state, nonce) = client
@@ -127,8 +128,7 @@ pub struct Back {
 }
 
 /// Ends a login: the person, made when they are new, with the role of their groups.
-pub async fn finish(app: &App, back: Back) -> Result<User, Error> {
-    let config = configured(app)?;
+pub async fn finish(app: &App, config: &OidcConfig, back: Back) -> Result<User, Refusal> {
     let pending = opened(app, &back)?;
     let client = client(app, config, &back.callback).await?;
     let http = Http::new()?;
@@ -138,46 +138,44 @@ pub async fn finish(app: &App, back: Back) -> Result<User, Error> {
         .set_pkce_verifier(PkceCodeVerifier::new(pending.verifier))
         .request_async(&http)
         .await
-        .map_err(|error| refused(format!("the provider did not take the code: {error}")))?;
-    let token = answer.id_token().ok_or_else(|| refused("the provider sent no ID token".to_owned()))?;
+        .map_err(exchange_failed)?;
+    let token = answer.id_token().ok_or_else(|| not_accepted("the provider sent no ID token".to_owned()))?;
     let claims = token
         .claims(&client.id_token_verifier(), &Nonce::new(pending.nonce))
-        .map_err(|error| refused(format!("the provider's ID token does not hold: {error}")))?;
+        .map_err(|error| not_accepted(format!("the provider's ID token does not hold: {error}")))?;
     // The token's signature has just been checked: what else it says can be read.
     let all = payload(&token.to_string()).unwrap_or(Value::Null);
     let subject = claims.subject().as_str();
-    let role = role_of(config, &all[&config.groups_claim])
-        .ok_or_else(|| refused("none of your groups may use this manager".to_owned()))?;
+    let role = role_of(config, &all[&config.groups_claim]).ok_or(Refusal::NoRole)?;
     let name = claims.preferred_username().map(|name| name.as_str().to_owned());
     let name = name.or_else(|| claims.email().map(|email| email.as_str().to_owned()));
     person(app, config, subject, name.unwrap_or_else(|| subject.to_owned()), role).await
 }
 
-fn configured(app: &App) -> Result<&OidcConfig, Error> {
+/// The provider, when there is one.
+pub fn configured(app: &App) -> Result<&OidcConfig, Error> {
     app.oidc.as_ref().ok_or_else(|| Error::Missing("login by a provider on this manager".to_owned()))
 }
 
 /// The pending login of this browser, when the provider answers to exactly that one in time.
-fn opened(app: &App, back: &Back) -> Result<Pending, Error> {
-    let wrong = || refused("this login was not begun in this browser, or too long ago; begin again".to_owned());
-    let sealed = URL_SAFE_NO_PAD.decode(&back.pending).map_err(|_| wrong())?;
-    let text = app.secrets.open(PENDING, &sealed).map_err(|_| wrong())?;
-    let pending: Pending = serde_json::from_slice(&text).map_err(|_| wrong())?;
+fn opened(app: &App, back: &Back) -> Result<Pending, Refusal> {
+    let sealed = URL_SAFE_NO_PAD.decode(&back.pending).map_err(|_| Refusal::Expired)?;
+    let text = app.secrets.open(PENDING, &sealed).map_err(|_| Refusal::Expired)?;
+    let pending: Pending = serde_json::from_slice(&text).map_err(|_| Refusal::Expired)?;
     if pending.until <= Time::now() || pending.state != back.state {
-        return Err(wrong());
+        return Err(Refusal::Expired);
     }
     Ok(pending)
 }
 
-async fn client(app: &App, config: &OidcConfig, callback: &str) -> Result<Client, Error> {
+async fn client(app: &App, config: &OidcConfig, callback: &str) -> Result<Client, Refusal> {
     let issuer = IssuerUrl::new(config.issuer.clone()).map_err(Error::internal)?;
     let http = Http::new()?;
     let metadata = CoreProviderMetadata::discover_async(issuer, &http).await;
     let metadata = metadata.map_err(|error| {
-        let told = anyhow::anyhow!("ask the OpenID Connect provider {} who it is: {error}", config.issuer);
-        Error::Internal(told)
+        Refusal::Unavailable(format!("ask the OpenID Connect provider {} who it is: {error}", config.issuer))
     })?;
-    let secret = app.secrets.get(&app.store, SecretScope::Manager, SECRET).await?;
+    let secret = app.secrets.get(&app.store, SecretScope::Manager, SECRET).await.map_err(Error::from)?;
     let secret = secret.map(|bytes| ClientSecret::new(String::from_utf8_lossy(&bytes).into_owned()));
     let callback = RedirectUrl::new(callback.to_owned()).map_err(Error::internal)?;
     let client = CoreClient::from_provider_metadata(metadata, ClientId::new(config.client_id.clone()), secret);
@@ -195,7 +193,7 @@ fn role_of(config: &OidcConfig, groups: &Value) -> Option<Role> {
     config.roles.iter().filter(|(group, _)| has(group)).map(|(_, role)| *role).max()
 }
 
-async fn person(app: &App, config: &OidcConfig, subject: &str, name: String, role: Role) -> Result<User, Error> {
+async fn person(app: &App, config: &OidcConfig, subject: &str, name: String, role: Role) -> Result<User, Refusal> {
     let now = Time::now();
     let user = match app.store.identity(&config.issuer, subject).await? {
         Some(user) => user,
@@ -203,9 +201,7 @@ async fn person(app: &App, config: &OidcConfig, subject: &str, name: String, rol
             let name: String = name.chars().filter(|c| !c.is_control() && *c != '#').take(NAME_MAX / 4).collect();
             let made = match app.store.create_user(name.trim(), None, role, now).await {
                 // An account that is there already is not theirs just because the provider uses the same name.
-                Err(StoreError::Conflict { .. }) => {
-                    return Err(refused(format!("there is another account `{}` on this manager already", name.trim())));
-                }
+                Err(StoreError::Conflict { .. }) => return Err(Refusal::NameTaken(name.trim().to_owned())),
                 made => made?,
             };
             app.store.set_identity(&config.issuer, subject, made.id, now).await?;
@@ -213,7 +209,7 @@ async fn person(app: &App, config: &OidcConfig, subject: &str, name: String, rol
         }
     };
     if user.disabled {
-        return Err(Error::WrongPassword);
+        return Err(Refusal::LockedOut);
     }
     if user.role == role {
         return Ok(user);
@@ -226,8 +222,18 @@ async fn person(app: &App, config: &OidcConfig, subject: &str, name: String, rol
     }
 }
 
-fn refused(why: String) -> Error {
-    Error::LoginRefused(why)
+fn not_accepted(why: String) -> Refusal {
+    Refusal::NotAccepted(why)
+}
+
+/// The code could not be exchanged: because of what the provider says, or because it says nothing.
+fn exchange_failed<E: std::error::Error + 'static>(
+    error: RequestTokenError<E, StandardErrorResponse<CoreErrorResponseType>>,
+) -> Refusal {
+    match error {
+        RequestTokenError::Request(error) => Refusal::Unavailable(format!("exchange the code: {error}")),
+        error => not_accepted(format!("the provider did not take the code: {error}")),
+    }
 }
 
 /// What a signed token says; its signature is checked elsewhere.

@@ -2,20 +2,24 @@
 
 use axum::Extension;
 use axum::http::{HeaderMap, header};
-use axum::response::{AppendHeaders, IntoResponse, Redirect};
+use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
+use p2ppool_model::audit::AuditResult;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::accounts::{Reach, Viewer};
 use crate::http::State;
-use crate::http::audit::DoneBy;
+use crate::http::audit::{DoneBy, LoginFailed};
 use crate::http::body::Query;
 use crate::http::caller::Caller;
 use crate::http::cookies;
 use crate::http::error::ErrorAnswer;
 use crate::http::openapi::PREFIX;
+use crate::http::request_id::RequestId;
 use crate::http::site::Connection;
+use crate::service::oidc::OidcConfig;
+use crate::service::oidc_refusal::Refusal;
 use crate::service::{Error, accounts, oidc};
 
 /// Cookie of a login that has begun.
@@ -37,17 +41,35 @@ pub(crate) async fn show(app: State) -> axum::Json<OidcInfo> {
     axum::Json(OidcInfo { enabled: issuer.is_some(), issuer })
 }
 
-/// Sends the browser to the provider.
+/// Sends the browser to the provider; when that can't be asked, back to the page of the login, as `oidc/callback` does.
 #[utoipa::path(get, path = "/oidc/login", tag = "accounts", responses((status = 303), (status = 404, body = ErrorAnswer)))]
 pub(crate) async fn login(
     app: State,
     caller: Caller,
     Extension(connection): Extension<Connection>,
     headers: HeaderMap,
-) -> Result<impl IntoResponse, Error> {
-    let begun = oidc::begin(&app, &callback(&app, connection, &headers)).await?;
+    id: RequestId,
+) -> Result<Response, Error> {
+    let config = oidc::configured(&app)?;
+    let begun = match oidc::begin(&app, config, &callback(&app, connection, &headers)).await {
+        Ok(begun) => begun,
+        Err(refusal) => return Ok(back_to_login(&app, id, &refusal)),
+    };
     let cookie = caller.cookies.for_pending(PENDING, &begun.pending, oidc::PENDING_MAX.as_secs());
-    Ok(([(header::SET_COOKIE, cookie)], Redirect::to(&begun.url)))
+    Ok(([(header::SET_COOKIE, cookie)], Redirect::to(&begun.url)).into_response())
+}
+
+/// The page of the login, which has words for the code. Nothing of what the provider said gets there.
+fn back_to_login(app: &State, id: RequestId, refusal: &Refusal) -> Response {
+    let code = refusal.code();
+    if refusal.is_refusal() {
+        tracing::warn!(request.id = %id, "a login by the provider was refused ({code}): {refusal}");
+    } else {
+        tracing::error!(request.id = %id, "a login by the provider failed ({code}): {refusal}");
+    }
+    let failed = refusal.is_refusal().then_some(AuditResult::Refused);
+    let to = Redirect::to(&format!("{}login?oidc={code}&request={id}", app.site.base));
+    (Extension(LoginFailed { code, result: failed }), to).into_response()
 }
 
 fn callback(app: &State, connection: Connection, headers: &HeaderMap) -> String {
@@ -67,33 +89,50 @@ pub(crate) struct CallbackQuery {
     error: Option<String>,
 }
 
-/// The provider sends the browser back to here; it is sent on to the page, logged in.
+/// The provider sends the browser back to here; it is sent on to the manager's first page, logged in.
+///
+/// When that comes to nothing it is sent on to `login?oidc=CODE&request=ID`. The codes: `denied` (the person or the
+/// provider said no), `expired` (not begun in this browser, or more than ten minutes ago), `not_accepted` (what the
+/// provider told does not hold), `no_role` (none of the person's groups has a role here), `name_taken` (another account
+/// has the name), `locked_out`, `unavailable` (the provider can't be asked) and `failed` (the manager's fault). Why
+/// stands in the manager's log beside the number of the request.
 #[utoipa::path(get, path = "/oidc/callback", tag = "accounts", params(CallbackQuery),
-    responses((status = 303), (status = 401, body = ErrorAnswer), (status = 404, body = ErrorAnswer)))]
+    responses((status = 303), (status = 404, body = ErrorAnswer)))]
 pub(crate) async fn finish(
     app: State,
     caller: Caller,
     Extension(connection): Extension<Connection>,
     headers: HeaderMap,
+    id: RequestId,
     Query(query): Query<CallbackQuery>,
-) -> Result<impl IntoResponse, Error> {
-    if let Some(error) = query.error {
-        let shown: String = error.chars().filter(|c| !c.is_control()).take(100).collect();
-        return Err(Error::LoginRefused(format!("the provider refused: {shown}")));
+) -> Result<Response, Error> {
+    let config = oidc::configured(&app)?;
+    let callback = callback(&app, connection, &headers);
+    match logged_in(&app, config, &caller, &headers, callback, query).await {
+        Ok(answer) => Ok(answer),
+        Err(refusal) => Ok(back_to_login(&app, id, &refusal)),
     }
-    let pending = CookieJar::from_headers(&headers).get(PENDING).map(|cookie| cookie.value().to_owned());
-    let back = oidc::Back {
-        code: query.code,
-        state: query.state,
-        pending: pending.unwrap_or_default(),
-        callback: callback(&app, connection, &headers),
-    };
-    let user = oidc::finish(&app, back).await?;
+}
+
+async fn logged_in(
+    app: &State,
+    config: &OidcConfig,
+    caller: &Caller,
+    headers: &HeaderMap,
+    callback: String,
+    query: CallbackQuery,
+) -> Result<Response, Refusal> {
+    if let Some(error) = query.error {
+        return Err(Refusal::of_provider(&error));
+    }
+    let pending = CookieJar::from_headers(headers).get(PENDING).map(|cookie| cookie.value().to_owned());
+    let back = oidc::Back { code: query.code, state: query.state, pending: pending.unwrap_or_default(), callback };
+    let user = oidc::finish(app, config, back).await?;
     let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
-    let secret = accounts::begin_session(&app, user.id, caller.address, agent).await?;
+    let secret = accounts::begin_session(app, user.id, caller.address, agent).await?;
     let done_by = Viewer::Person { id: user.id, name: user.name, role: user.role, reach: Reach::default() };
     let [session, csrf] = cookies::begin(&secret, &caller.cookies);
     let set = [session, csrf, caller.cookies.for_pending(PENDING, "", 0)];
     let set = AppendHeaders(set.map(|cookie| (header::SET_COOKIE, cookie)));
-    Ok((set, Extension(DoneBy(done_by)), Redirect::to(&app.site.base)))
+    Ok((set, Extension(DoneBy(done_by)), Redirect::to(&app.site.base)).into_response())
 }

@@ -38,6 +38,15 @@ async fn come_back(app: &TestApp, address: &str, cookie: &str) -> Answer {
     send(app.anonymous(Method::GET, path).header("cookie", cookie)).await
 }
 
+/// The browser was sent back to the page of the login with this code, and nothing else.
+fn refused(answer: Answer, code: &str) {
+    let answer = answer.expect(303);
+    let to = answer.header("location").to_owned();
+    let id = answer.header("x-request-id");
+    assert_eq!(to, format!("/login?oidc={code}&request={id}"));
+    assert_eq!((session_of(&answer).as_str(), answer.text.as_str()), ("", ""), "{code}");
+}
+
 fn session_of(answer: &Answer) -> String {
     let cookies = answer.headers.get_all("set-cookie").iter();
     cookies.map(|value| value.to_str().unwrap().split(';').next().unwrap()).collect::<Vec<_>>().join("; ")
@@ -78,9 +87,7 @@ async fn tokens_that_do_not_hold_log_nobody_in() {
     for wrong in [Wrong::Nonce, Wrong::Audience, Wrong::Issuer, Wrong::Expiry, Wrong::Signature, Wrong::NoSignature] {
         let (url, cookie) = begin(&app).await;
         let back = provider.log_in(&url, "subject-1", "anna", &["ops"], wrong);
-        let answer = come_back(&app, &back, &cookie).await;
-        assert_eq!(session_of(&answer), "", "{wrong:?}");
-        assert_eq!(answer.problem(401)["code"], "login_refused", "{wrong:?}");
+        refused(come_back(&app, &back, &cookie).await, "not_accepted");
     }
     assert_eq!(app.get("users").await.json().as_array().unwrap().len(), 1, "nobody was made");
 }
@@ -92,35 +99,67 @@ async fn a_login_is_finished_only_in_the_browser_that_began_it_and_once() {
     let (_, other) = begin(&app).await;
     let back = provider.log_in(&url, "subject-1", "anna", &["ops"], Wrong::Nothing);
     for wrong in [other.as_str(), "", "p2ppool_login=x", "p2ppool_login="] {
-        assert_eq!(come_back(&app, &back, wrong).await.problem(401)["code"], "login_refused", "{wrong}");
+        refused(come_back(&app, &back, wrong).await, "expired");
     }
     let changed = back.replace("state=", "state=x");
-    come_back(&app, &changed, &cookie).await.problem(401);
-    come_back(&app, &back, &cookie).await.expect(303);
-    come_back(&app, &back, &cookie).await.problem(401);
-    let refused = back.split('?').next().unwrap().to_owned() + "?error=access_denied";
-    let told = come_back(&app, &refused, &cookie).await.problem(401);
-    assert!(told["message"].as_str().unwrap().contains("access_denied"), "{told}");
+    refused(come_back(&app, &changed, &cookie).await, "expired");
+    assert_eq!(come_back(&app, &back, &cookie).await.expect(303).header("location"), "/");
+    // a code is exchanged once
+    refused(come_back(&app, &back, &cookie).await, "not_accepted");
+}
+
+#[tokio::test]
+async fn whatever_a_provider_says_instead_becomes_a_word_of_ours() {
+    let (app, _) = world().await;
+    let (_, cookie) = begin(&app).await;
+    let callback = format!("http://{}/api/v1/oidc/callback", app.address);
+    for (said, code) in [
+        ("access_denied", "denied"),
+        ("consent_required", "denied"),
+        ("temporarily_unavailable", "unavailable"),
+        ("invalid_scope", "not_accepted"),
+        ("%3Cscript%3Ealert(1)%3C/script%3E", "not_accepted"),
+        ("x%0D%0Aset-cookie:%20p2ppool_session=x", "not_accepted"),
+        ("", "not_accepted"),
+    ] {
+        let back = format!("{callback}?error={said}&error_description=%3Cb%3Ecall%20the%20office%3C/b%3E");
+        refused(come_back(&app, &back, &cookie).await, code);
+    }
+    refused(come_back(&app, &callback, &cookie).await, "expired");
+    let log = app.get("audit?action=GET%20/oidc/callback").await.expect(200).json();
+    let written: Vec<_> = log["items"].as_array().unwrap().iter().map(|line| &line["details"]["code"]).collect();
+    assert_eq!(written.iter().filter(|code| **code == "denied").count(), 2, "{log}");
+    assert!(log["items"].as_array().unwrap().iter().all(|line| line["result"] == "refused"), "{log}");
+}
+
+#[tokio::test]
+async fn a_provider_that_is_down_is_said_on_the_page_of_the_login() {
+    let (app, provider) = world().await;
+    let (url, cookie) = begin(&app).await;
+    let back = provider.log_in(&url, "subject-1", "anna", &["ops"], Wrong::Nothing);
+    provider.go_down().await;
+    refused(send(app.anonymous(Method::GET, "oidc/login")).await, "unavailable");
+    refused(come_back(&app, &back, &cookie).await, "unavailable");
+    assert_eq!(app.get("audit?action=GET%20/oidc/callback").await.json()["total"], 0, "nobody was refused");
 }
 
 #[tokio::test]
 async fn neither_strangers_nor_namesakes_get_in() {
     let (app, provider) = world().await;
-    for (subject, name, groups, why) in [
-        ("s-1", "eve", &["guests"][..], "none of your groups"),
-        ("s-2", "admin", &["ops"][..], "another account `admin`"),
-    ] {
+    for (subject, name, groups, code) in
+        [("s-1", "eve", &["guests"][..], "no_role"), ("s-2", "admin", &["ops"][..], "name_taken")]
+    {
         let (url, cookie) = begin(&app).await;
         let back = provider.log_in(&url, subject, name, groups, Wrong::Nothing);
-        let told = come_back(&app, &back, &cookie).await.problem(401);
-        assert!(told["message"].as_str().unwrap().contains(why), "{told}");
+        refused(come_back(&app, &back, &cookie).await, code);
     }
     let (url, cookie) = begin(&app).await;
     come_back(&app, &provider.log_in(&url, "s-3", "ben", &["lab"], Wrong::Nothing), &cookie).await.expect(303);
     let ben = app.app.store.credentials("ben").await.unwrap().unwrap().user.id;
     app.patch(&format!("users/{ben}"), json!({ "disabled": true })).await.expect(200);
     let (url, cookie) = begin(&app).await;
-    come_back(&app, &provider.log_in(&url, "s-3", "ben", &["lab"], Wrong::Nothing), &cookie).await.problem(401);
+    let back = provider.log_in(&url, "s-3", "ben", &["lab"], Wrong::Nothing);
+    refused(come_back(&app, &back, &cookie).await, "locked_out");
 }
 
 #[tokio::test]

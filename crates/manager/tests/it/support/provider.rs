@@ -30,6 +30,7 @@ pub(crate) struct Provider {
     key: CoreEdDsaPrivateSigningKey,
     other_key: CoreEdDsaPrivateSigningKey,
     codes: Mutex<HashMap<String, Grant>>,
+    serving: Mutex<Option<tokio::task::JoinHandle<()>>>,
 }
 
 fn signing_key() -> CoreEdDsaPrivateSigningKey {
@@ -58,14 +59,23 @@ impl Provider {
             key: signing_key(),
             other_key: signing_key(),
             codes: Mutex::default(),
+            serving: Mutex::default(),
         });
         let router = Router::new()
             .route("/.well-known/openid-configuration", get(describe))
             .route("/keys", get(keys))
             .route("/token", post(token))
             .with_state(Arc::clone(&this));
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        *this.serving.lock().unwrap() = Some(serving);
         this
+    }
+
+    /// Nothing listens there any more.
+    pub(crate) async fn go_down(&self) {
+        let serving = self.serving.lock().unwrap().take().expect("it is up");
+        serving.abort();
+        let _ = serving.await;
     }
 
     /// The person logs in: the address that the browser is sent back to.
