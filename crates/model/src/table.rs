@@ -7,6 +7,7 @@
 
 mod columns;
 mod texts;
+mod totals;
 
 use crate::HostId;
 use crate::host::Location;

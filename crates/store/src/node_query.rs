@@ -17,6 +17,8 @@ pub struct NodeFilter {
     pub status: Option<NodeStatus>,
     /// Only those of this namespace.
     pub namespace: Option<String>,
+    /// Only those of one of these namespaces, too; empty: of all.
+    pub within: Vec<String>,
     /// Sorted by.
     pub sort: NodeSort,
     /// Up or down.
@@ -126,9 +128,11 @@ pub fn rows(table: &NodeTable, filter: &NodeFilter) -> Vec<u32> {
     let status = filter.status.map(|status| NodeStatus::ALL.iter().position(|s| *s == status).unwrap_or(0) as i64);
     let statuses = &table.numbers[Number::Status.at()];
     let namespace = filter.namespace.as_deref();
+    let is_within = |name: Option<&str>| name.is_some_and(|name| filter.within.iter().any(|one| one == name));
     let mut rows: Vec<u32> = (0..table.len())
         .filter(|row| status.is_none_or(|status| statuses[*row] == status))
         .filter(|row| namespace.is_none() || table.word(Word::Namespace, *row) == namespace)
+        .filter(|row| filter.within.is_empty() || is_within(table.word(Word::Namespace, *row)))
         .filter(|row| search.finds(*row))
         .map(|row| row as u32)
         .collect();

@@ -25,9 +25,12 @@ pub(super) async fn run(command: ShareCommand, client: &Client, output: Output) 
 }
 
 async fn create(args: ShareArgs, client: &Client, output: Output) -> Result<(), CliError> {
-    let ShareArgs { pool, name, view, from, to, hosts, embed, days } = args;
+    let ShareArgs { pool, name, view, from, to, hosts, places, namespace, embed, days } = args;
     let expires = days.map(|days| Time::now().plus(Duration::from_secs(u64::from(days) * 24 * 3600)));
-    let body = json!({ "name": name, "views": view, "from": from, "to": to, "hosts": hosts, "embed": embed, "expires": expires });
+    let body = json!({
+        "name": name, "views": view, "from": from, "to": to, "hosts": hosts, "places": places,
+        "namespaces": namespace, "embed": embed, "expires": expires,
+    });
     let mut made: Value = client.post(&format!("pools/{pool}/shares"), &body).await?;
     let page = format!("{}/share/{}", client.server(), text(&made["token"]));
     made["url"] = Value::from(page.as_str());

@@ -1,5 +1,7 @@
 //! Snapshots and their nodes.
 
+use std::collections::HashMap;
+
 use p2ppool_model::geo::{Located, Place};
 use p2ppool_model::host::Host;
 use p2ppool_model::pool::Pool;
@@ -106,7 +108,7 @@ pub struct MapPoints {
     pub hosts: Vec<Option<String>>,
     /// Namespaces, as indexes into `namespaces`; null when a node does not say.
     pub namespace: Vec<Option<usize>>,
-    /// Every namespace that was seen.
+    /// Every namespace that was seen, also those that were not asked for and of nodes without a location.
     pub namespaces: Vec<String>,
     /// Nodes without a location, which are in no column.
     pub unlocated: u64,
@@ -114,16 +116,22 @@ pub struct MapPoints {
     pub credits: Vec<Credit>,
 }
 
-/// The map of a snapshot.
-pub async fn map(app: &App, crawl: Option<Snapshot>) -> Result<MapPoints, Error> {
+/// The map of a snapshot; of one namespace alone, when it is named.
+pub async fn map(app: &App, crawl: Option<Snapshot>, namespace: Option<&str>) -> Result<MapPoints, Error> {
     use futures::TryStreamExt as _;
     let Some(snapshot) = crawl else { return Ok(MapPoints::default()) };
     let mut points = std::pin::pin!(app.store.stream_points(snapshot.id));
     let located = app.store.located(snapshot.id).await?.unwrap_or_default();
     let credits = app.geo.sources(&app.store).await?.credits(&located);
     let mut map = MapPoints { crawl: Some(snapshot), credits, ..MapPoints::default() };
+    let mut names = Names::default();
     let round = |degrees: f64| (degrees * 100.0).round() / 100.0;
     while let Some(point) = points.try_next().await? {
+        let is_wanted = namespace.is_none() || point.namespace.as_deref() == namespace;
+        let name = point.namespace.map(|name| names.index_of(name));
+        if !is_wanted {
+            continue;
+        }
         let Some(location) = point.location else {
             map.unlocated += 1;
             continue;
@@ -134,15 +142,28 @@ pub async fn map(app: &App, crawl: Option<Snapshot>) -> Result<MapPoints, Error>
         map.consistency.push(point.consistency);
         map.status.push(point.status);
         map.hosts.push(point.host_name);
-        map.namespace.push(point.namespace.map(|name| index_of(&mut map.namespaces, name)));
+        map.namespace.push(name);
     }
+    map.namespaces = names.all;
     Ok(map)
 }
 
-/// Its place among the names, where it is put when it is not there yet.
-pub(super) fn index_of(names: &mut Vec<String>, name: String) -> usize {
-    names.iter().position(|known| *known == name).unwrap_or_else(|| {
-        names.push(name);
-        names.len() - 1
-    })
+/// Names, each once, in the order in which they were met.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    /// The names.
+    pub(super) all: Vec<String>,
+    places: HashMap<String, usize>,
+}
+
+impl Names {
+    /// Its place among the names, where it is put when it is not there yet.
+    pub(super) fn index_of(&mut self, name: String) -> usize {
+        if let Some(place) = self.places.get(&name) {
+            return *place;
+        }
+        self.all.push(name.clone());
+        self.places.insert(name, self.all.len() - 1);
+        self.all.len() - 1
+    }
 }

@@ -3,7 +3,6 @@
 //! Everything that is told through a link is put together here, field by field, from what a link may tell: what is
 //! added to nodes and snapshots later stays hidden until somebody adds it here, too.
 
-use futures::{Stream, StreamExt as _};
 use p2ppool_model::host::Location;
 use p2ppool_model::pool::Pool;
 use p2ppool_model::snapshot::{Node, NodeStatus, Snapshot, Totals};
@@ -15,6 +14,7 @@ use utoipa::ToSchema;
 use crate::accounts::{Secret, SecretHash, Viewer};
 use crate::app::App;
 use crate::service::Error;
+use crate::service::share_limits::{Places, namespaces};
 
 /// Longest name of a link, bytes.
 const NAME_MAX: usize = 100;
@@ -49,9 +49,15 @@ pub struct ShareSettings {
     /// Only crawls that began earlier.
     #[serde(default)]
     pub to: Option<Time>,
-    /// Host names, IP addresses and exact places are shown, too.
+    /// Host names and IP addresses are shown, too.
     #[serde(default)]
     pub hosts: bool,
+    /// How exactly it tells where nodes are; null: exactly when it shows hosts, else to a degree.
+    #[serde(default)]
+    pub places: Option<Places>,
+    /// Only nodes of these namespaces, and sums over them alone; empty: all.
+    #[serde(default)]
+    pub namespaces: Vec<String>,
     /// Web sites that may embed it, such as `https://lab.example.org`; `*`: every one.
     #[serde(default)]
     pub embed: Vec<String>,
@@ -125,6 +131,11 @@ fn checked(mut settings: ShareSettings) -> Result<ShareSettings, Error> {
     {
         return Err(Error::field("to", "must be later than `from`"));
     }
+    if settings.places == Some(Places::None) && settings.views.contains(&ShareView::Map) {
+        return Err(Error::field("places", "a map without places shows nothing; leave out `map`, or tell places"));
+    }
+    settings.places = settings.places.or(Some(Places::of(settings.hosts)));
+    settings.namespaces = namespaces(settings.namespaces)?;
     if settings.embed.len() > EMBED_MAX {
         return Err(Error::field("embed", format!("at most {EMBED_MAX} web sites")));
     }
@@ -182,7 +193,7 @@ impl Opened {
     }
 
     /// What was asked for, within the link's dates.
-    fn range(&self, from: Option<Time>, to: Option<Time>, before: Option<CrawlId>) -> SnapshotRange {
+    pub(super) fn range(&self, from: Option<Time>, to: Option<Time>, before: Option<CrawlId>) -> SnapshotRange {
         let limits = &self.share.settings;
         let from = [from, limits.from].into_iter().flatten().max();
         let until = [to, limits.to].into_iter().flatten().min();
@@ -209,37 +220,14 @@ impl Opened {
         limits.from.is_none_or(|from| at >= from) && limits.to.is_none_or(|to| at < to)
     }
 
-    /// Crawls that it shows, newest first.
-    pub async fn crawls(
-        &self,
-        app: &App,
-        from: Option<Time>,
-        to: Option<Time>,
-        before: Option<CrawlId>,
-        limit: u32,
-    ) -> Result<Vec<SharedCrawl>, Error> {
-        let crawls = app.store.snapshots(self.pool.id, self.range(from, to, before), limit).await?;
-        Ok(crawls.into_iter().map(SharedCrawl::from).collect())
-    }
-
-    /// Every crawl that it shows, oldest first.
-    pub fn all_crawls(
-        &self,
-        app: &App,
-        from: Option<Time>,
-        to: Option<Time>,
-    ) -> impl Stream<Item = Result<SharedCrawl, StoreError>> + Send + use<> {
-        let range = self.range(from, to, None);
-        let crawls = app.store.stream_snapshots(self.pool.id, range.from, range.until);
-        crawls.map(|crawl| crawl.map(SharedCrawl::from))
-    }
-
     /// What is searched and sorted by tells what is hidden, too: that is refused.
-    pub fn checked_filter(&self, filter: NodeFilter) -> Result<NodeFilter, Error> {
-        if self.share.settings.hosts {
+    pub fn checked_filter(&self, mut filter: NodeFilter) -> Result<NodeFilter, Error> {
+        filter.within.clone_from(&self.share.settings.namespaces);
+        let is_told = filter.sort != NodeSort::Location || self.places() == Places::Exact;
+        if self.share.settings.hosts && is_told {
             return Ok(filter);
         }
-        if !filter.text.is_empty() {
+        if !filter.text.is_empty() && !self.share.settings.hosts {
             return Err(Error::field("q", "this share link does not tell host names, so they can't be searched"));
         }
         let told = matches!(
@@ -261,7 +249,7 @@ impl Opened {
                 | NodeSort::Cpu
                 | NodeSort::Load
         );
-        if told {
+        if told || (filter.sort == NodeSort::Location && is_told) {
             return Ok(filter);
         }
         Err(Error::field("sort", format!("this share link does not tell `{}`", filter.sort.as_str())))
@@ -278,7 +266,7 @@ impl Opened {
         let Some(crawl) = crawl else { return Ok(SharedNodes { crawl: None, total: 0, items: vec![] }) };
         let nodes = app.store.nodes(crawl.id, filter, page).await?;
         let items = nodes.items.into_iter().map(|node| self.told(node)).collect();
-        Ok(SharedNodes { crawl: Some(crawl.into()), total: nodes.total, items })
+        Ok(SharedNodes { crawl: Some(self.told_crawl(app, crawl).await?), total: nodes.total, items })
     }
 
     /// What it tells of a node.
@@ -303,25 +291,29 @@ impl Opened {
             memory: node.memory,
             cpu_s: node.cpu_s,
             load: node.load,
-            location: node.location.and_then(|place| self.place(place)),
+            location: node.location.and_then(|place| self.places().told(place)),
         }
     }
 
-    /// Without host names only about where it is: to a degree, some 100 km.
-    fn place(&self, place: Location) -> Option<Location> {
-        let decimals = if self.share.settings.hosts { 100.0 } else { 1.0 };
-        let round = |degrees: f64| (degrees * decimals).round() / decimals;
-        Location::new(round(place.latitude), round(place.longitude))
+    fn places(&self) -> Places {
+        let settings = &self.share.settings;
+        settings.places.unwrap_or_else(|| Places::of(settings.hosts))
     }
 
     /// The map of a crawl.
-    pub async fn map(&self, app: &App, crawl: Option<Snapshot>) -> Result<SharedMap, Error> {
+    pub async fn map(&self, app: &App, crawl: Option<Snapshot>, namespace: Option<&str>) -> Result<SharedMap, Error> {
         use futures::TryStreamExt as _;
         let Some(crawl) = crawl else { return Ok(SharedMap::default()) };
         let mut points = std::pin::pin!(app.store.stream_points(crawl.id));
-        let mut map = SharedMap { crawl: Some(crawl.into()), ..SharedMap::default() };
+        let mut map = SharedMap { crawl: Some(self.told_crawl(app, crawl).await?), ..SharedMap::default() };
+        let within = &self.share.settings.namespaces;
+        let is_within = |name: Option<&str>| name.is_some_and(|name| within.iter().any(|one| one == name));
         while let Some(point) = points.try_next().await? {
-            let Some(place) = point.location.and_then(|place| self.place(place)) else {
+            let name = point.namespace.as_deref();
+            if (!within.is_empty() && !is_within(name)) || (namespace.is_some() && name != namespace) {
+                continue;
+            }
+            let Some(place) = point.location.and_then(|place| self.places().told(place)) else {
                 map.unlocated += 1;
                 continue;
             };
@@ -347,7 +339,7 @@ pub struct SharedCrawl {
     pub started: Time,
     /// How long it took, milliseconds.
     pub duration_ms: u64,
-    /// The statistics.
+    /// The statistics; of a link that is limited to namespaces those of their nodes, and no host is missing.
     #[serde(flatten)]
     pub totals: Totals,
 }
@@ -397,7 +389,7 @@ pub struct SharedNode {
     pub cpu_s: Option<f64>,
     /// Load average of its host.
     pub load: Option<f64>,
-    /// Where it is; to a degree when the link does not tell hosts.
+    /// Where it is, as exactly as the link tells it.
     pub location: Option<Location>,
 }
 

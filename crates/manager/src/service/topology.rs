@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::service::nodes::{When, index_of, snapshot_of};
+use crate::service::nodes::{Names, When, snapshot_of};
 use crate::service::{Error, blocking};
 
 /// Links that one answer holds: what a browser can draw, and one megabyte compressed. Of larger
@@ -67,14 +67,13 @@ fn of(table: &NodeTable, kind: Option<&dyn OverlayKind>, links_max: usize) -> To
     let neighbours: Vec<Vec<u32>> =
         graph.links.into_iter().map(|links| links.into_iter().take(each).collect()).collect();
     let kept: usize = neighbours.iter().map(Vec::len).sum();
-    let mut namespaces = Vec::new();
-    let namespace = rows()
-        .map(|row| table.word(Word::Namespace, row).map(|name| index_of(&mut namespaces, name.to_owned())))
-        .collect();
+    let mut namespaces = Names::default();
+    let namespace =
+        rows().map(|row| table.word(Word::Namespace, row).map(|name| namespaces.index_of(name.to_owned()))).collect();
     Topology {
         crawl: None,
         namespace,
-        namespaces,
+        namespaces: namespaces.all,
         ids: rows().map(|row| table.address(row).to_owned()).collect(),
         ring: rows().map(|row| kind.and_then(|kind| kind.key(table.address(row))).map(place)).collect(),
         status: rows().map(|row| table.status(row)).collect(),

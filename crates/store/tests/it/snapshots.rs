@@ -87,6 +87,13 @@ async fn a_snapshot_comes_back_as_it_was_stored(store: Store) {
         let filter = NodeFilter { text: text.into(), ..NodeFilter::default() };
         assert_eq!(store.nodes(stored.id, &filter, Page::default()).await.unwrap().total, total, "{text}");
     }
+    for (within, wanted) in [(&["demo", "x"][..], true), (&["x"], false)] {
+        let within = within.iter().map(|name| (*name).to_owned()).collect();
+        let found =
+            store.nodes(stored.id, &NodeFilter { within, ..NodeFilter::default() }, Page::first(10)).await.unwrap();
+        assert_eq!(found.total > 0, wanted);
+        assert!(found.items.iter().all(|node| node.namespace.as_deref() == Some("demo")));
+    }
     let filter = NodeFilter { namespace: Some("demo".into()), ..NodeFilter::default() };
     assert_eq!(store.nodes(stored.id, &filter, Page::default()).await.unwrap().total, 1);
     let points: Vec<_> = store.stream_points(stored.id).try_collect().await.unwrap();
@@ -220,8 +227,9 @@ fn any_filter() -> impl Strategy<Value = NodeFilter> {
     ]);
     let order = prop::sample::select(vec![Order::Ascending, Order::Descending]);
     let status = prop::option::of(prop::sample::select(NodeStatus::ALL.to_vec()));
-    ("[a-cA-C%_!é]{0,2}", status, prop::option::of("[a-d]{0,1}"), sort, order)
-        .prop_map(|(text, status, namespace, sort, order)| NodeFilter { text, status, namespace, sort, order })
+    ("[a-cA-C%_!é]{0,2}", status, prop::option::of("[a-d]{0,1}"), sort, order).prop_map(
+        |(text, status, namespace, sort, order)| NodeFilter { text, status, namespace, within: vec![], sort, order },
+    )
 }
 
 /// Which nodes a page must hold, worked out in memory.

@@ -38,9 +38,15 @@ pub(in crate::cli) struct ShareArgs {
     /// Only crawls that began earlier
     #[arg(long, value_name = "TIME")]
     pub(in crate::cli) to: Option<Time>,
-    /// Tell host names, IP addresses and exact places, too
+    /// Tell host names and IP addresses, too
     #[arg(long)]
     pub(in crate::cli) hosts: bool,
+    /// How exactly to tell where nodes are: none, degree, city or exact [default: degree; with --hosts exact]
+    #[arg(long, value_name = "HOW", value_parser = ["none", "degree", "city", "exact"])]
+    pub(in crate::cli) places: Option<String>,
+    /// Only nodes of this namespace; may be given more than once
+    #[arg(long, value_name = "NAMESPACE")]
+    pub(in crate::cli) namespace: Vec<String>,
     /// Web site that may embed it, such as https://lab.example.org; may be given more than once
     #[arg(long, value_name = "SITE")]
     pub(in crate::cli) embed: Vec<String>,

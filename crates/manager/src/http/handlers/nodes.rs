@@ -56,6 +56,7 @@ impl NodesQuery {
             text: self.q.clone(),
             status: word("status", self.status.as_deref())?,
             namespace: self.namespace.clone().filter(|name| !name.is_empty()),
+            within: Vec::new(),
             sort: word("sort", self.sort.as_deref())?.unwrap_or_default(),
             order: word("order", self.order.as_deref())?.unwrap_or_default(),
         })
@@ -77,6 +78,19 @@ impl CrawlQuery {
     pub(crate) fn when(&self) -> When {
         When { crawl: self.crawl, at: self.at }
     }
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct MapQuery {
+    /// The crawl; the newest by default.
+    #[param(value_type = Option<i64>)]
+    crawl: Option<CrawlId>,
+    /// Instead of `crawl`: the one that began nearest to this time.
+    #[param(value_type = Option<String>, format = DateTime)]
+    at: Option<Time>,
+    /// Only nodes of this namespace.
+    namespace: Option<String>,
 }
 
 /// Nodes of a snapshot, and the hosts that are missing in it.
@@ -112,15 +126,16 @@ pub(crate) async fn show(
 }
 
 /// The nodes of a snapshot on the map, column by column.
-#[utoipa::path(get, path = "/pools/{pool}/map", tag = "nodes", params(("pool" = String, Path), CrawlQuery),
+#[utoipa::path(get, path = "/pools/{pool}/map", tag = "nodes", params(("pool" = String, Path), MapQuery),
     responses((status = 200, body = MapPoints), (status = 404, body = ErrorAnswer)))]
 pub(crate) async fn map(
     app: State,
     caller: Caller,
     Path(name): Path<String>,
-    Query(query): Query<CrawlQuery>,
+    Query(query): Query<MapQuery>,
 ) -> Result<axum::Json<MapPoints>, Error> {
     let pool = pools::visible(&app, &caller.viewer, &name).await?;
-    let crawl = nodes::snapshot_of(&app, &pool, &query.when()).await?;
-    Ok(axum::Json(nodes::map(&app, crawl).await?))
+    let crawl = nodes::snapshot_of(&app, &pool, &When { crawl: query.crawl, at: query.at }).await?;
+    let namespace = query.namespace.filter(|name| !name.is_empty());
+    Ok(axum::Json(nodes::map(&app, crawl, namespace.as_deref()).await?))
 }

@@ -17,6 +17,7 @@ use crate::http::error::ErrorAnswer;
 use crate::http::export::{self, Cell, Column, chosen};
 use crate::http::handlers::nodes::NodesQuery;
 use crate::http::page::page;
+use crate::service::share_limits::Places;
 use crate::service::shares::{
     self, Opened, ShareLink, ShareSettings, ShareView, SharedCrawl, SharedMap, SharedNode, SharedNodes, WantedShare,
 };
@@ -81,9 +82,16 @@ pub(crate) struct NewShare {
     /// Only crawls that began earlier.
     #[serde(default)]
     to: Option<Time>,
-    /// Tell host names, IP addresses and exact places, too.
+    /// Tell host names and IP addresses, too.
     #[serde(default)]
     hosts: bool,
+    /// How exactly to tell where nodes are: `none`, `degree`, `city` or `exact`; exactly with `hosts`, else to a
+    /// degree by default.
+    #[serde(default)]
+    places: Option<Places>,
+    /// Only nodes of these namespaces, and sums over them alone; all by default.
+    #[serde(default)]
+    namespaces: Vec<String>,
     /// Web sites that may embed it, such as `https://lab.example.org`; `*`: every one.
     #[serde(default)]
     embed: Vec<String>,
@@ -114,8 +122,9 @@ pub(crate) async fn create(
     Json(new): Json<NewShare>,
 ) -> Result<(StatusCode, axum::Json<MadeShare>), Error> {
     let pool = pools::changeable(&app, &caller.viewer, &name).await?;
-    let NewShare { name, views, from, to, hosts, embed, expires } = new;
-    let wanted = WantedShare { name, settings: ShareSettings { views, from, to, hosts, embed }, expires };
+    let NewShare { name, views, from, to, hosts, places, namespaces, embed, expires } = new;
+    let settings = ShareSettings { views, from, to, hosts, places, namespaces, embed };
+    let wanted = WantedShare { name, settings, expires };
     let (share, secret) = shares::create(&app, &caller.viewer, &pool, wanted).await?;
     Ok((StatusCode::CREATED, axum::Json(MadeShare { token: secret.reveal().to_owned(), info: share.into() })))
 }
@@ -149,8 +158,12 @@ pub(crate) struct ShareHead {
     from: Option<Time>,
     /// Only crawls that began earlier.
     to: Option<Time>,
-    /// Host names, IP addresses and exact places are shown, too.
+    /// Host names and IP addresses are shown, too.
     hosts: bool,
+    /// How exactly it tells where nodes are; null: exactly when it shows hosts, else to a degree.
+    places: Option<Places>,
+    /// Only nodes of these namespaces; empty: all.
+    namespaces: Vec<String>,
     /// It ends then.
     expires: Option<Time>,
 }
@@ -162,9 +175,10 @@ pub(crate) async fn open(app: State, Path(token): Path<String>) -> Result<axum::
     let opened = shares::open(&app, &token).await?;
     opened.count(&app).await?;
     let Opened { share, pool } = opened;
-    let ShareSettings { views, from, to, hosts, .. } = share.settings;
+    let ShareSettings { views, from, to, hosts, places, namespaces, .. } = share.settings;
     let (pool, description) = (pool.name.to_string(), pool.settings.description);
-    Ok(axum::Json(ShareHead { pool, description, name: share.name, views, from, to, hosts, expires: share.expires }))
+    let (name, expires) = (share.name, share.expires);
+    Ok(axum::Json(ShareHead { pool, description, name, views, from, to, hosts, places, namespaces, expires }))
 }
 
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -174,6 +188,8 @@ pub(crate) struct SharedMapQuery {
     /// The crawl; the newest that the link shows by default.
     #[param(value_type = Option<i64>)]
     crawl: Option<CrawlId>,
+    /// Only nodes of this namespace.
+    namespace: Option<String>,
 }
 
 /// The map of a share link.
@@ -187,7 +203,8 @@ pub(crate) async fn map(
     let opened = shares::open(&app, &token).await?;
     opened.shows(ShareView::Map)?;
     let crawl = opened.crawl(&app, query.crawl).await?;
-    Ok(axum::Json(opened.map(&app, crawl).await?))
+    let namespace = query.namespace.filter(|name| !name.is_empty());
+    Ok(axum::Json(opened.map(&app, crawl, namespace.as_deref()).await?))
 }
 
 /// Nodes of a crawl, through a share link.

@@ -79,6 +79,11 @@ async fn several_ipop_namespaces_of_one_overlay_are_told_apart_on_map_ring_and_l
     assert_eq!(topology["ring"][place], json!(0.5));
     let lab = app.get("pools/x/nodes?namespace=lab").await.expect(200).json();
     assert_eq!((&lab["total"], &lab["items"][0]["address"]), (&json!(1), &json!(quarter)));
+    let lab = app.get("pools/x/map?namespace=lab").await.expect(200).json();
+    assert_eq!((&lab["ids"], &lab["unlocated"]), (&json!([quarter]), &json!(0)));
+    assert_eq!(lab["namespaces"].as_array().unwrap().len(), 2, "those that may be chosen next: {lab}");
+    assert_eq!(app.get("pools/x/map?namespace=nobody").await.expect(200).json()["ids"], json!([]));
+    assert_eq!(app.get("pools/x/map?namespace=").await.expect(200).json()["ids"].as_array().unwrap().len(), 3);
     assert_eq!(app.get("pools/x/nodes?q=10.128.0.5").await.expect(200).json()["total"], 3);
 }
 

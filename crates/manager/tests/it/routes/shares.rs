@@ -202,6 +202,10 @@ async fn what_is_wrong_with_a_link_is_named_and_only_managers_make_one() {
         (json!({ "name": "a", "views": ["map"], "from": hours(3), "to": hours(2) }), "to"),
         (json!({ "name": "a", "views": ["map"], "expires": Time(1) }), "expires"),
         (json!({ "name": "a", "views": ["map"], "embed": ["https://a; script-src *"] }), "embed"),
+        (json!({ "name": "a", "views": ["map"], "places": "none" }), "places"),
+        (json!({ "name": "a", "views": ["map"], "places": "street" }), "places"),
+        (json!({ "name": "a", "views": ["map"], "namespaces": [""] }), "namespaces"),
+        (json!({ "name": "a", "views": ["map"], "namespaces": vec!["x\u{0}"; 2] }), "namespaces"),
         (json!({ "name": "a", "views": ["map"], "embed": ["https://a.example\r\nset-cookie: x"] }), "embed"),
     ] {
         assert_eq!(app.post("pools/x/shares", body.clone()).await.problem(422)["field"], field, "{body}");
@@ -227,4 +231,94 @@ async fn only_the_named_sites_may_embed_the_page_of_a_link() {
         assert!(page.header("content-security-policy").ends_with("frame-ancestors 'none'"), "{path}");
         assert_eq!(page.header("x-frame-options"), "DENY");
     }
+}
+
+#[tokio::test]
+async fn places_are_told_as_exactly_as_the_link_says_and_are_sorted_by_only_when_they_are() {
+    let (app, _, _) = world().await;
+    for (hosts, places, latitude) in [
+        (false, json!(null), json!(46.0)),
+        (true, json!(null), json!(45.76)),
+        (true, json!("degree"), json!(46.0)),
+        (true, json!("city"), json!(45.8)),
+        (false, json!("exact"), json!(45.76)),
+        (true, json!("none"), json!(null)),
+    ] {
+        let views = if places == "none" { &EVERYTHING[1..] } else { &EVERYTHING[..] };
+        let token = link(&app, json!({ "views": views, "hosts": hosts, "places": places })).await;
+        let node = ask(&app, &token, "/nodes").await.expect(200).json()["items"][0].clone();
+        assert_eq!(node["location"]["latitude"], latitude, "{hosts} {places}");
+        let csv = ask(&app, &token, "/nodes.csv?columns=address,latitude").await.expect(200).text;
+        let told = latitude.as_f64().map(|latitude| latitude.to_string()).unwrap_or_default();
+        assert_eq!(csv.lines().nth(1).unwrap_or_default(), format!("peer-3,{told}"), "{hosts} {places}");
+        if latitude != json!(null) {
+            assert_eq!(ask(&app, &token, "/map").await.expect(200).json()["points"][0]["latitude"], latitude);
+        }
+        let sorted = ask(&app, &token, "/nodes?sort=location").await;
+        assert_eq!(sorted.status == 200, latitude == json!(45.76), "{hosts} {places}: {}", sorted.text);
+    }
+}
+
+/// Two crawls of nodes in the namespaces `lab` and `canary-grid`, and one that says none.
+async fn namespaces(app: &TestApp) {
+    let of = |address: &str, namespace: Option<&str>| {
+        let place = Location::new(10.0, 20.0);
+        let (version, namespace) = (Some("v".into()), namespace.map(str::to_owned));
+        Node { namespace, location: place, version, connections: Some(7), ..node(address, Some(0.5)) }
+    };
+    let grid = |n: u32| of(&format!("canary-{n}"), Some("canary-grid"));
+    let first = [of("lab-1", Some("lab")), of("lab-2", Some("lab")), grid(1), grid(2), of("canary-none", None)];
+    crawl(app, "x", hours(5), &first).await;
+    crawl(app, "x", hours(6), &[of("lab-2", Some("lab")), of("lab-3", Some("lab")), of("lab-4", Some("lab")), grid(3)])
+        .await;
+}
+
+#[tokio::test]
+async fn a_link_that_is_limited_to_a_namespace_tells_nothing_of_the_others_whatever_is_asked() {
+    let (app, _, _) = world().await;
+    namespaces(&app).await;
+    let views = json!({ "views": EVERYTHING, "hosts": true, "namespaces": ["lab"], "from": hours(5) });
+    let token = link(&app, views).await;
+    assert_eq!(ask(&app, &token, "").await.expect(200).json()["namespaces"], json!(["lab"]));
+    for path in [
+        "/map",
+        "/map?namespace=canary-grid",
+        "/nodes",
+        "/nodes?limit=10000&sort=namespace&order=desc",
+        "/nodes?namespace=canary-grid",
+        "/nodes?q=canary",
+        "/nodes?namespaces=canary-grid",
+        "/nodes?within=canary-grid",
+        "/nodes.csv",
+        "/nodes.csv?namespace=canary-grid",
+        "/nodes.csv?q=canary",
+        "/stats",
+        "/stats.csv",
+    ] {
+        let answer = ask(&app, &token, path).await;
+        assert!(answer.status.is_success(), "{path}: {}", answer.text);
+        assert!(!answer.text.contains("canary"), "{path}: {}", answer.text);
+    }
+    let nodes = ask(&app, &token, "/nodes").await.json();
+    assert_eq!((&nodes["total"], &nodes["crawl"]["nodes"]), (&json!(3), &json!(3)));
+    assert_eq!(ask(&app, &token, "/nodes?namespace=canary-grid").await.json()["total"], 0);
+    let map = ask(&app, &token, "/map").await.json();
+    assert_eq!((map["points"].as_array().unwrap().len(), &map["unlocated"]), (3, &json!(0)));
+    assert_eq!(ask(&app, &token, "/map?namespace=canary-grid").await.json()["points"], json!([]));
+    // sums are over the shown nodes alone, also who joined and left
+    let sums =
+        |row: &Value| ["nodes", "answering", "connections", "joined", "left"].map(|name| row[name].as_u64().unwrap());
+    let stats = ask(&app, &token, "/stats").await.json();
+    let stats: Vec<_> = stats.as_array().unwrap().iter().map(sums).collect();
+    assert_eq!(stats, [[3, 3, 21, 2, 1], [2, 2, 14, 0, 0]]);
+    assert_eq!(sums(&nodes["crawl"]), stats[0]);
+    let one = ask(&app, &token, "/stats?limit=1").await.json();
+    assert_eq!(sums(&one[0]), stats[0], "the one before is read to see who joined");
+    assert_eq!(one.as_array().unwrap().len(), 1);
+    let csv = ask(&app, &token, "/stats.csv?columns=nodes,answering,joined,left").await.text;
+    assert_eq!(csv.lines().collect::<Vec<_>>(), ["nodes,answering,joined,left", "2,2,0,0", "3,3,2,1"]);
+    // an unlimited one sees all
+    let open = link(&app, json!({ "views": EVERYTHING, "from": hours(5) })).await;
+    assert_eq!(ask(&app, &open, "/stats").await.json()[0]["nodes"], 4);
+    assert_eq!(ask(&app, &open, "/map?namespace=canary-grid").await.json()["points"].as_array().unwrap().len(), 1);
 }
