@@ -118,7 +118,7 @@ else
 	$(CARGO) test --locked --workspace --no-fail-fast -- --include-ignored --skip long_
 endif
 
-# Kills the manager at chosen moments of install, upgrade and stop: `make test-kill KILLS=100`.
+# Kills the manager at chosen moments of install, upgrade, stop and rotate key: `make test-kill KILLS=100`.
 test-kill: node
 	KILLS='$(or $(KILLS),10)' $(CARGO) test --locked --workspace --test it -- --ignored --nocapture actions::kill::
 

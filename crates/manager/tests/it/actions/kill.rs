@@ -3,6 +3,8 @@
 //! The tasks are queued straight into the database, so that nothing has to know the manager's state.
 //! `KILLS` says how often; the moments are chosen by a seed that is printed and can be given as `SEED`.
 
+mod rotate;
+
 use std::time::Duration;
 
 use p2ppool_model::task::TaskState;
