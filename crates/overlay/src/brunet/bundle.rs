@@ -59,7 +59,14 @@ fn program(files: &[PackageFile]) -> Result<&PackageFile, BundleError> {
             "brunet needs `{NEW_PROGRAM}` or `{OLD_PROGRAM}`, in exactly these letters; there is `{}`",
             file.path
         ),
-        None => format!("brunet needs `{NEW_PROGRAM}` or `{OLD_PROGRAM}` with its DLLs at the top or in one folder"),
+        None => {
+            let inner = files.iter().find(|file| is_archive(&file.path));
+            let hint = inner.map(|file| format!("; there is an archive in it: upload what is in `{}`", file.path));
+            format!(
+                "brunet needs `{NEW_PROGRAM}` or `{OLD_PROGRAM}` with its DLLs at the top or in one folder{}",
+                hint.unwrap_or_default()
+            )
+        }
     }))
 }
 
@@ -89,6 +96,12 @@ fn missing(files: &[PackageFile], folder: &str, program: &str) -> Vec<String> {
         }
     }
     missing.into_iter().collect()
+}
+
+/// By its name an archive: somebody packed what was packed already.
+fn is_archive(path: &str) -> bool {
+    let name = name_of(path).to_ascii_lowercase();
+    [".zip", ".tar", ".tar.gz", ".tgz", ".7z", ".rar"].iter().any(|end| name.ends_with(end))
 }
 
 fn name_of(path: &str) -> &str {
@@ -148,6 +161,7 @@ mod tests {
             (vec!["a/P2PNode.exe", "b/P2PNode.exe"], "could be it"),
             (vec!["p2pnode.EXE"], "exactly these letters"),
             (vec!["readme"], "brunet needs"),
+            (vec!["readme", "brunet/P2PNode-1.2.ZIP"], "upload what is in `brunet/P2PNode-1.2.ZIP`"),
         ] {
             let files: Vec<_> = paths.into_iter().map(|path| file(path, &[])).collect();
             let error = recognise(&files).unwrap_err().to_string();

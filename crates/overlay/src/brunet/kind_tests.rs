@@ -147,3 +147,78 @@ fn who_wants_to_join_gets_a_config_without_fixed_ports() {
         assert!(!config.is_secret && !config.text.contains("XmlRpc"));
     });
 }
+
+/// Folders of one host as its script has them, with a Mono that does nothing.
+struct RunScript(tempfile::TempDir);
+
+impl RunScript {
+    fn new(pool: &PoolView<'_>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["release", "shared/config", "bin"] {
+            std::fs::create_dir_all(folder.path().join(name)).unwrap();
+        }
+        let this = Self(folder);
+        this.write("bin/mono", "#!/bin/sh\n");
+        let made = std::process::Command::new("chmod").arg("755").arg(this.0.path().join("bin/mono")).status();
+        assert!(made.unwrap().success());
+        for name in ["run", "pool.config"] {
+            this.write(&format!("release/{name}"), &text_of(&Brunet.package_files(pool), name));
+        }
+        this
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        std::fs::write(self.0.path().join(path), text).unwrap();
+    }
+
+    fn config(&self) -> String {
+        std::fs::read_to_string(self.0.path().join("shared/node.config")).unwrap()
+    }
+
+    /// Starts the node on the host of this name; what was said, and the config that the node reads.
+    fn start(&self, host: &str) -> (String, String) {
+        self.write("shared/config/host", &format!("{host}\npackage\n"));
+        let path = format!("{}:{}", self.0.path().join("bin").display(), std::env::var("PATH").unwrap());
+        let done = std::process::Command::new("sh")
+            .arg(self.0.path().join("release/run"))
+            .envs([("PATH", path.as_str())])
+            .env("SHARED", self.0.path().join("shared"))
+            .env("RELEASE", self.0.path().join("release"))
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{done:?}");
+        (String::from_utf8(done.stdout).unwrap(), self.config())
+    }
+
+    /// As a node does at its start.
+    fn node_writes_address(&self, address: &str) {
+        let line = format!("  <NodeAddress>{address}</NodeAddress>\n  <NCService>");
+        self.write("shared/node.config", &self.config().replace("  <NCService>", &line));
+    }
+}
+
+#[test]
+fn a_node_keeps_its_address_and_a_copy_of_its_folder_on_another_host_does_not() {
+    let ours = "brunet:node:QAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    let with = |settings: &PoolSettings, check: &mut dyn FnMut(&PoolView<'_>)| with_pool(settings, &["a"], check);
+    with(&settings(), &mut |pool| {
+        let host = RunScript::new(pool);
+        assert!(!host.start("a").1.contains("NodeAddress"), "its first start: the node chooses");
+        host.node_writes_address(ours);
+        assert!(host.start("a").1.contains(ours));
+        // an upgrade brings another config
+        let other = PoolSettings { namespace: "second".into(), ..settings() };
+        with(&other, &mut |pool| {
+            host.write("release/pool.config", &text_of(&Brunet.package_files(pool), "pool.config"));
+            let (_, config) = host.start("a");
+            assert!(config.contains(ours) && config.contains("second"), "{config}");
+        });
+        let (said, config) = host.start("b");
+        assert!(said.contains("belongs to a; b gets a new one") && !config.contains("NodeAddress"), "{said}{config}");
+        // and what is no address is none
+        for wrong in ["brunet:node:short", "brunet:node:$(reboot)AAAAAAAAAAAAAAAAAAAAAAA", "x"] {
+            host.node_writes_address(wrong);
+            assert!(!host.start("b").1.contains("NodeAddress"), "{wrong}");
+        }
+    });
+}
