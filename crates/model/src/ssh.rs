@@ -29,7 +29,7 @@ pub struct SshAccess {
     pub agent_key: Option<String>,
     /// The machines to go through, the nearest first.
     pub jumps: Vec<JumpHost>,
-    /// Handshakes at once through each of them; `None`: 8.
+    /// Handshakes at once through each of them that has no limit of its own; `None`: 8.
     pub jump_handshakes: Option<u16>,
 }
 
@@ -45,6 +45,9 @@ pub struct JumpHost {
     /// User name there; `None`: the pool's.
     #[serde(default)]
     pub user: Option<String>,
+    /// Handshakes at once through it; `None`: as through every one of the pool.
+    #[serde(default)]
+    pub handshakes: Option<u16>,
 }
 
 impl JumpHost {
@@ -100,7 +103,7 @@ impl std::str::FromStr for JumpHost {
             Some(Ok(port @ 1..)) => Some(port),
             Some(_) => return Err(wrong("the port is not 1 to 65535")),
         };
-        let jump = Self { address: address.to_owned(), port, user: user.map(str::to_owned) };
+        let jump = Self { address: address.to_owned(), port, user: user.map(str::to_owned), handshakes: None };
         jump.check().map_err(|why| wrong(&why)).map(|()| jump)
     }
 }
@@ -119,7 +122,15 @@ impl JumpHost {
         if self.user.as_deref().is_some_and(|user| !plain(user)) {
             return Err("the user name is empty or holds characters that no name has".to_owned());
         }
-        if self.port == Some(0) { Err("the port is not 1 to 65535".to_owned()) } else { Ok(()) }
+        if self.port == Some(0) {
+            return Err("the port is not 1 to 65535".to_owned());
+        }
+        match self.handshakes {
+            Some(limit) if !(1..=JUMP_HANDSHAKES_MAX).contains(&limit) => {
+                Err(format!("its handshakes at once must be 1 to {JUMP_HANDSHAKES_MAX}"))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -137,13 +148,36 @@ impl SshAccess {
         self.jump_handshakes.unwrap_or(JUMP_HANDSHAKES)
     }
 
+    /// Handshakes at once through this jump host.
+    pub fn handshakes_of(&self, jump: &JumpHost) -> u16 {
+        jump.handshakes.unwrap_or_else(|| self.handshakes())
+    }
+
+    /// The jump host that a person means: as it is written in the settings, or by its address when only one has it.
+    pub fn jump(&self, text: &str) -> Option<&JumpHost> {
+        let written = self.jumps.iter().find(|jump| jump.to_string() == text);
+        let mut named = self.jumps.iter().filter(|jump| {
+            let place = Self::place(jump);
+            jump.address.eq_ignore_ascii_case(text) || place == text
+        });
+        written.or_else(|| named.next().filter(|_| named.next().is_none()))
+    }
+
+    /// Address and port, without the user.
+    fn place(jump: &JumpHost) -> String {
+        JumpHost { user: None, ..jump.clone() }.to_string()
+    }
+
     /// What can't be used, with the field it is about.
     pub fn check(&self) -> Result<(), SettingError> {
         if self.jumps.len() > JUMPS_MAX {
             return Err(SettingError::new("jumps", format!("are more than {JUMPS_MAX}")));
         }
-        for jump in &self.jumps {
+        for (at, jump) in self.jumps.iter().enumerate() {
             jump.check().map_err(|why| SettingError::new("jumps", format!("{jump}: {why}")))?;
+            if self.jumps[..at].iter().any(|before| before.key() == jump.key()) {
+                return Err(SettingError::new("jumps", format!("{jump}: no way leads through the same machine twice")));
+            }
         }
         if !(1..=JUMP_HANDSHAKES_MAX).contains(&self.handshakes()) {
             return Err(SettingError::new("jump_handshakes", format!("must be 1 to {JUMP_HANDSHAKES_MAX}")));
@@ -163,7 +197,7 @@ mod tests {
     use super::*;
 
     fn jump(address: &str, port: Option<u16>, user: Option<&str>) -> JumpHost {
-        JumpHost { address: address.to_owned(), port, user: user.map(str::to_owned) }
+        JumpHost { address: address.to_owned(), port, user: user.map(str::to_owned), handshakes: None }
     }
 
     #[test]
@@ -200,11 +234,37 @@ mod tests {
     }
 
     #[test]
+    fn a_jump_host_is_found_by_what_people_call_it() {
+        let jumps = vec![jump("gate", Some(22), Some("ops")), jump("gate", Some(2200), None), jump("in", None, None)];
+        let access = SshAccess { jumps, ..SshAccess::default() };
+        let found = |text: &str| access.jump(text).map(ToString::to_string);
+        for (text, wanted) in [
+            ("ops@gate:22", Some("ops@gate:22")),
+            ("gate:22", Some("ops@gate:22")),
+            ("gate:2200", Some("gate:2200")),
+            ("IN", Some("in")),
+            ("gate", None),
+            ("out", None),
+        ] {
+            assert_eq!(found(text).as_deref(), wanted, "{text}");
+        }
+    }
+
+    #[test]
     fn settings_out_of_their_range_name_their_field() {
         let wrong = |access: SshAccess| access.check().unwrap_err().field;
-        let five = vec![jump("a", None, None); 5];
+        let five = (1..=5).map(|port| jump("a", Some(port), None)).collect();
         assert_eq!(wrong(SshAccess { jumps: five, ..SshAccess::default() }), "jumps");
         assert_eq!(wrong(SshAccess { jump_handshakes: Some(0), ..SshAccess::default() }), "jump_handshakes");
+        let limited = |handshakes| JumpHost { handshakes: Some(handshakes), ..jump("a", None, None) };
+        for handshakes in [0, 257] {
+            assert_eq!(wrong(SshAccess { jumps: vec![limited(handshakes)], ..SshAccess::default() }), "jumps");
+        }
+        let access = SshAccess { jumps: vec![limited(3), jump("b", None, None)], ..SshAccess::default() };
+        access.check().unwrap();
+        assert_eq!([0, 1].map(|at| access.handshakes_of(&access.jumps[at])), [3, JUMP_HANDSHAKES]);
+        let twice = vec![jump("a", None, None), jump("A", Some(22), Some("other"))];
+        assert_eq!(wrong(SshAccess { jumps: twice, ..SshAccess::default() }), "jumps", "it would wait for itself");
         let key = Some("SHA256:abc".to_owned());
         assert_eq!(wrong(SshAccess { agent_key: key.clone(), ..SshAccess::default() }), "agent_key");
         SshAccess { agent: true, agent_key: key, ..SshAccess::default() }.check().unwrap();

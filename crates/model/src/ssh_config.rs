@@ -143,8 +143,12 @@ fn value_of(keyword: &str, value: &str) -> Result<Option<Keyword>, String> {
 fn host(blocks: &[Block], name: &str) -> Result<ConfiguredHost, String> {
     let value = |wanted| first(blocks, name, wanted);
     let address = value(Keyword::HostName).map_or_else(|| name.to_owned(), |text| text.replace("%h", name));
-    let place =
-        JumpHost { address, port: value(Keyword::Port).and_then(|port| port.parse().ok()), user: value(Keyword::User) };
+    let place = JumpHost {
+        address,
+        port: value(Keyword::Port).and_then(|port| port.parse().ok()),
+        user: value(Keyword::User),
+        handshakes: None,
+    };
     // the same rules as for every name that goes into a connection
     let place: JumpHost = bracketed(&place).parse()?;
     let jumps = through(blocks, name, 0)?;
@@ -181,6 +185,7 @@ fn through(blocks: &[Block], name: &str, depth: usize) -> Result<Vec<JumpHost>, 
             address: value(Keyword::HostName).map_or_else(|| alias.clone(), |text| text.replace("%h", &alias)),
             port: jump.port.or_else(|| value(Keyword::Port).and_then(|port| port.parse().ok())),
             user: jump.user.or_else(|| value(Keyword::User)),
+            handshakes: None,
         });
     }
     if all.len() > ssh::JUMPS_MAX {

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::{ActionError, Context};
 use crate::secrets::{
     JUMP_CERTIFICATE, JUMP_KEY, JUMP_PASSPHRASE, PREVIOUS_SSH_KEY, PREVIOUS_SSH_PASSPHRASE, SSH_CERTIFICATE, SSH_KEY,
-    SSH_PASSPHRASE,
+    SSH_PASSPHRASE, of_jump,
 };
 
 /// Places at the jump hosts, shared by all pools: a machine has one limit, whoever goes through it.
@@ -136,22 +136,24 @@ async fn jump_of(
     if access.jumps.is_empty() {
         return Ok(None);
     }
-    let own = key_of(context, pool, [JUMP_KEY, JUMP_PASSPHRASE, JUMP_CERTIFICATE]).await?;
-    let auth = own.map_or_else(|| Arc::clone(auth), Arc::new);
+    let of_all = key_of(context, pool, [JUMP_KEY, JUMP_PASSPHRASE, JUMP_CERTIFICATE]).await?;
+    let of_all = of_all.map_or_else(|| Arc::clone(auth), Arc::new);
     let mut before = None;
     for jump in &access.jumps {
+        let names = of_jump(jump);
+        let own = key_of(context, pool, names.each_ref().map(String::as_str)).await?;
         let pinned = context.store.host_key(&jump.address, jump.ssh_port()).await?;
         let user = jump.user.clone().unwrap_or_else(|| pool.settings.ssh_user.clone());
         let target = Target {
             address: jump.address.clone(),
             port: jump.ssh_port(),
             user: if user.is_empty() { own_user() } else { user },
-            auth: Arc::clone(&auth),
+            auth: own.map_or_else(|| Arc::clone(&of_all), Arc::new),
             pinned: pinned.map(|key| key.public_key),
             install_path: String::new(),
             jump: before.take(),
         };
-        before = Some(Arc::new(Jump::limited(target, context.jumps.of(jump, access.handshakes()))));
+        before = Some(Arc::new(Jump::limited(target, context.jumps.of(jump, access.handshakes_of(jump)))));
     }
     Ok(before)
 }
@@ -196,25 +198,34 @@ pub(crate) async fn own_jumps(context: &Context, pool: &Pool) -> Result<Vec<Targ
     let access = Access::of(context, pool).await?;
     let mut jumps: Vec<Target> = access.jumps().map(|jump| jump.target.clone()).collect();
     jumps.reverse();
-    Ok(jumps)
+    let mut own = Vec::with_capacity(jumps.len());
+    for (jump, target) in settings(&context.store, pool).await?.jumps.iter().zip(jumps) {
+        if secret_text(context, pool, &of_jump(jump)[0]).await?.is_none() {
+            own.push(target);
+        }
+    }
+    Ok(own)
 }
 
 /// Whether the pool may log in anywhere with the key of this fingerprint.
 pub(crate) async fn uses_key(context: &Context, pool: &Pool, fingerprint: &str) -> Result<bool, ActionError> {
+    let settings = settings(&context.store, pool).await?;
+    let of_pool = [[SSH_KEY, SSH_PASSPHRASE], [PREVIOUS_SSH_KEY, PREVIOUS_SSH_PASSPHRASE], [JUMP_KEY, JUMP_PASSPHRASE]];
+    let of_jumps = settings.jumps.iter().map(|jump| {
+        let [key, passphrase, _] = of_jump(jump);
+        [key, passphrase]
+    });
     let mut own = false;
-    for [key, passphrase] in
-        [[SSH_KEY, SSH_PASSPHRASE], [PREVIOUS_SSH_KEY, PREVIOUS_SSH_PASSPHRASE], [JUMP_KEY, JUMP_PASSPHRASE]]
-    {
-        let Some(text) = secret_text(context, pool, key).await? else { continue };
+    for [key, passphrase] in of_pool.map(|names| names.map(str::to_owned)).into_iter().chain(of_jumps) {
+        let Some(text) = secret_text(context, pool, &key).await? else { continue };
         own |= key == SSH_KEY;
-        let passphrase = secret_text(context, pool, passphrase).await?;
+        let passphrase = secret_text(context, pool, &passphrase).await?;
         if check_key(&text, passphrase.as_ref().map(|text| text.as_str()))
             .is_ok_and(|key| key.fingerprint == fingerprint)
         {
             return Ok(true);
         }
     }
-    let settings = settings(&context.store, pool).await?;
     // what an agent holds is not known before it is asked
     let by_agent = settings.agent || (!own && context.agent.is_some());
     Ok(by_agent && settings.agent_key.is_none_or(|key| key == fingerprint))

@@ -18,7 +18,7 @@ use super::output::Output;
 pub(super) async fn run(command: SshCommand, client: &Client, output: Output) -> Result<(), CliError> {
     match command {
         SshCommand::Show { pool } => show(client.get_value(&format!("pools/{pool}/ssh")).await?, output),
-        SshCommand::Set { pool, agent, agent_key, jump, jump_handshakes } => {
+        SshCommand::Set { pool, agent, agent_key, jump, jump_handshakes, jump_limit } => {
             let mut access: SshAccess = settings(&client.get_value(&format!("pools/{pool}/ssh")).await?)?;
             if let Some(agent) = agent {
                 access.agent = agent == "yes";
@@ -27,20 +27,34 @@ pub(super) async fn run(command: SshCommand, client: &Client, output: Output) ->
                 access.agent_key = (key != "any").then_some(key);
             }
             if let Some(jump) = jump {
-                access.jumps = jumps(&jump).map_err(CliError::Other)?;
+                let old = std::mem::replace(&mut access.jumps, jumps(&jump).map_err(CliError::Other)?);
+                for jump in &mut access.jumps {
+                    let before = old.iter().find(|before| before.key() == jump.key());
+                    jump.handshakes = before.and_then(|before| before.handshakes);
+                }
+            }
+            for limit in &jump_limit {
+                limit_jump(&mut access, limit)?;
             }
             access.jump_handshakes = jump_handshakes.or(access.jump_handshakes);
             show(client.put(&format!("pools/{pool}/ssh"), &access).await?, output)
         }
-        SshCommand::JumpKey { pool, forget: true, .. } | SshCommand::JumpKey { pool, file: None, .. } => {
-            client.delete(&format!("pools/{pool}/ssh/jump-key")).await?;
-            output.show(&json!({}), || format!("the jump hosts of {pool} are reached with its own key"))
+        SshCommand::JumpKey { pool, forget: true, jump, .. } | SshCommand::JumpKey { pool, file: None, jump, .. } => {
+            client.delete(&jump_key(&pool, jump.as_deref())).await?;
+            output.show(&json!({}), || match jump {
+                Some(jump) => format!("{jump} is reached with the key of all jump hosts of {pool}, or the pool's own"),
+                None => format!("the jump hosts of {pool} are reached with its own key"),
+            })
         }
-        SshCommand::JumpKey { pool, file: Some(file), passphrase_file, certificate, .. } => {
+        SshCommand::JumpKey { pool, file: Some(file), jump, passphrase_file, certificate, .. } => {
             let body = key_body(&file, passphrase_file.as_deref(), certificate.as_deref())?;
-            let answer: Value = client.put(&format!("pools/{pool}/ssh/jump-key"), &body).await?;
+            let answer: Value = client.put(&jump_key(&pool, jump.as_deref()), &body).await?;
             output.show(&answer, || {
-                format!("the jump hosts of {pool} are reached with {}", answer["fingerprint"].as_str().unwrap_or("-"))
+                let key = answer["fingerprint"].as_str().unwrap_or("-");
+                match jump {
+                    Some(jump) => format!("{jump} is reached with {key}"),
+                    None => format!("the jump hosts of {pool} are reached with {key}"),
+                }
             })
         }
         SshCommand::Trust { pool, jump, key } => {
@@ -48,6 +62,26 @@ pub(super) async fn run(command: SshCommand, client: &Client, output: Output) ->
             show(client.post(&format!("pools/{pool}/ssh/trust"), &body).await?, output)
         }
     }
+}
+
+/// The route of the key of all jump hosts, or of one.
+fn jump_key(pool: &PoolName, jump: Option<&str>) -> String {
+    let path = format!("pools/{pool}/ssh/jump-key");
+    let Some(jump) = jump else { return path };
+    format!("{path}?{}", url::form_urlencoded::Serializer::new(String::new()).append_pair("jump", jump).finish())
+}
+
+/// `HOST=N` or `HOST=default`.
+fn limit_jump(access: &mut SshAccess, text: &str) -> Result<(), CliError> {
+    let wrong = |why: &str| CliError::Other(format!("--jump-limit {text}: {why}"));
+    let (name, limit) = text.rsplit_once('=').ok_or_else(|| wrong("must be HOST=N"))?;
+    let limit = match limit {
+        "default" => None,
+        number => Some(number.parse().map_err(|_| wrong("N must be a number, or `default`"))?),
+    };
+    let key = access.jump(name).ok_or_else(|| wrong("there is no such jump host"))?.key();
+    access.jumps.iter_mut().filter(|jump| jump.key() == key).for_each(|jump| jump.handshakes = limit);
+    Ok(())
 }
 
 /// The part of the answer that is settings.
@@ -70,6 +104,12 @@ fn show(answer: Value, output: Output) -> Result<(), CliError> {
         let print = |key: &Value| key["fingerprint"].as_str().unwrap_or("-").to_owned();
         for (jump, keys) in access.jumps.iter().zip(answer["jump_keys"].as_array().into_iter().flatten()) {
             text.push_str(&format!("jump host  {jump}  pinned {}", print(&keys["pinned"])));
+            if let Some(key) = keys["own_key"].as_str() {
+                text.push_str(&format!("  reached with {key}"));
+            }
+            if let Some(limit) = jump.handshakes {
+                text.push_str(&format!("  {limit} at once"));
+            }
             if keys["shown"].is_object() {
                 text.push_str(&format!("  shows {} now: see `p2ppool ssh trust`", print(&keys["shown"])));
             }
@@ -80,7 +120,10 @@ fn show(answer: Value, output: Output) -> Result<(), CliError> {
             text.push_str(&format!("rotation   {} takes the place of {}: ", print("new"), print("old")));
             text.push_str(&format!("{} hosts done; go on with `p2ppool rotate-key`\n", answer["rotation"]["done"]));
         }
-        text.push_str(&format!("handshakes at once through a jump host: {}", access.handshakes()));
+        text.push_str(&format!(
+            "handshakes at once through a jump host without a limit of its own: {}",
+            access.handshakes()
+        ));
         text
     })
 }

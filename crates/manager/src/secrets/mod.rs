@@ -13,6 +13,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use p2ppool_model::Time;
+use p2ppool_model::ssh::JumpHost;
 use p2ppool_store::{SecretScope, Store, StoreError};
 use zeroize::Zeroizing;
 
@@ -149,12 +150,19 @@ pub const SSH_CERTIFICATE: &str = "ssh_certificate";
 pub const PREVIOUS_SSH_KEY: &str = "previous_ssh_key";
 /// The passphrase of that key, when it has one.
 pub const PREVIOUS_SSH_PASSPHRASE: &str = "previous_ssh_passphrase";
-/// The private key for the pool's jump hosts, when it isn't that of the hosts.
+/// The private key for the pool's jump hosts, when it isn't that of the hosts. One of them has its own under this
+/// name with its place behind it, see [`of_jump`].
 pub const JUMP_KEY: &str = "jump_key";
 /// The passphrase of that key, when it has one.
 pub const JUMP_PASSPHRASE: &str = "jump_passphrase";
 /// The OpenSSH user certificate made for that key, when there is one.
 pub const JUMP_CERTIFICATE: &str = "jump_certificate";
+
+/// Names of the key, passphrase and certificate of one jump host alone.
+pub fn of_jump(jump: &JumpHost) -> [String; 3] {
+    let (address, port) = jump.key();
+    [JUMP_KEY, JUMP_PASSPHRASE, JUMP_CERTIFICATE].map(|name| format!("{name}/{address}/{port}"))
+}
 /// The secret that all nodes of a pool share.
 pub const NETWORK_SECRET: &str = "network_secret";
 

@@ -78,9 +78,14 @@ pub(super) async fn keep(app: &App, pool: &Pool, names: [&str; 3], new: &NewKey<
 
 /// What is public about the pool's key; `None`: it has none.
 pub async fn info(app: &App, pool: &Pool) -> Result<Option<KeyInfo>, Error> {
+    kept(app, pool, secrets::SSH_KEY, secrets::SSH_PASSPHRASE).await
+}
+
+/// What is public about the key that is kept under these names; `None`: there is none.
+pub(super) async fn kept(app: &App, pool: &Pool, key: &str, passphrase: &str) -> Result<Option<KeyInfo>, Error> {
     let scope = SecretScope::Pool(pool.id);
-    let Some(key) = app.secrets.get(&app.store, scope, secrets::SSH_KEY).await? else { return Ok(None) };
-    let passphrase = app.secrets.get(&app.store, scope, secrets::SSH_PASSPHRASE).await?;
+    let Some(key) = app.secrets.get(&app.store, scope, key).await? else { return Ok(None) };
+    let passphrase = app.secrets.get(&app.store, scope, passphrase).await?;
     let passphrase = passphrase.as_deref().map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     let text = String::from_utf8_lossy(&key);
     check_key(&text, passphrase.as_deref()).map(Some).map_err(Error::internal)

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use crate::actions::{access, rotate::Progress};
 use crate::app::App;
-use crate::secrets::{JUMP_CERTIFICATE, JUMP_KEY, JUMP_PASSPHRASE, PREVIOUS_SSH_KEY};
+use crate::secrets::{JUMP_CERTIFICATE, JUMP_KEY, JUMP_PASSPHRASE, PREVIOUS_SSH_KEY, of_jump};
 use crate::service::{Error, keys};
 
 /// How a pool's hosts are reached, and the keys of its jump hosts.
@@ -48,6 +48,8 @@ pub struct JumpKeys {
     pub address: String,
     /// Its SSH port.
     pub port: u16,
+    /// Fingerprint of the key with which it alone is reached; null: that of all jump hosts, or the pool's.
+    pub own_key: Option<String>,
     /// Pinned: the only one that is accepted.
     pub pinned: Option<PinnedKey>,
     /// Another one that it showed since.
@@ -61,7 +63,9 @@ pub async fn show(app: &App, pool: &Pool) -> Result<ShownAccess, Error> {
     for jump in &settings.jumps {
         let (address, port) = jump.key();
         let keys = keys::at(app, &address, port).await?;
-        jump_keys.push(JumpKeys { address, port, pinned: keys.pinned, shown: keys.shown });
+        let [key, passphrase, _] = of_jump(jump);
+        let own_key = keys::kept(app, pool, &key, &passphrase).await?.map(|key| key.fingerprint);
+        jump_keys.push(JumpKeys { address, port, own_key, pinned: keys.pinned, shown: keys.shown });
     }
     let agent_there = std::env::var_os("SSH_AUTH_SOCK").is_some();
     Ok(ShownAccess { settings, jump_keys, agent_there, rotation: rotation(app, pool).await? })
@@ -78,29 +82,49 @@ async fn rotation(app: &App, pool: &Pool) -> Result<Option<KeyRotation>, Error> 
 /// Replaces the settings of access.
 pub async fn set(app: &App, pool: &Pool, new: &SshAccess) -> Result<ShownAccess, Error> {
     new.check().map_err(|error| Error::field(error.field, error.reason))?;
+    let old = access::settings(&app.store, pool).await?;
     app.store.set_setting(&access::setting_name(pool), new, Time::now()).await?;
+    // the key of a machine that nothing goes through any more
+    let is_gone = |jump: &&JumpHost| new.jumps.iter().all(|kept| kept.key() != jump.key());
+    for jump in old.jumps.iter().filter(is_gone) {
+        forget(app, pool, &of_jump(jump)).await?;
+    }
     app.events.publish(Some(pool.name.as_str()), Change::Pool);
     show(app, pool).await
 }
 
-/// Gives the pool a key of its own for its jump hosts.
-pub async fn set_jump_key(app: &App, pool: &Pool, new: &keys::NewKey<'_>) -> Result<KeyInfo, Error> {
-    keys::keep(app, pool, [JUMP_KEY, JUMP_PASSPHRASE, JUMP_CERTIFICATE], new).await
+async fn forget(app: &App, pool: &Pool, names: &[String]) -> Result<(), Error> {
+    let changes: Vec<_> = names.iter().map(|name| (name.as_str(), None)).collect();
+    Ok(app.secrets.change(&app.store, SecretScope::Pool(pool.id), &changes).await?)
 }
 
-/// Jump hosts are reached with the pool's key again.
-pub async fn delete_jump_key(app: &App, pool: &Pool) -> Result<(), Error> {
-    for name in [JUMP_KEY, JUMP_PASSPHRASE, JUMP_CERTIFICATE] {
-        app.store.delete_secret(SecretScope::Pool(pool.id), name).await?;
-    }
-    Ok(())
+/// Names of the secrets of all jump hosts, or of the one that is meant.
+async fn secrets_of(app: &App, pool: &Pool, jump: Option<&str>) -> Result<[String; 3], Error> {
+    let Some(text) = jump else { return Ok([JUMP_KEY, JUMP_PASSPHRASE, JUMP_CERTIFICATE].map(str::to_owned)) };
+    let settings = access::settings(&app.store, pool).await?;
+    settings.jump(text).map(of_jump).ok_or_else(|| Error::not_found("jump host", text))
+}
+
+/// Gives the pool a key of its own for its jump hosts, or for one of them alone.
+pub async fn set_jump_key(
+    app: &App,
+    pool: &Pool,
+    jump: Option<&str>,
+    new: &keys::NewKey<'_>,
+) -> Result<KeyInfo, Error> {
+    let names = secrets_of(app, pool, jump).await?;
+    keys::keep(app, pool, names.each_ref().map(String::as_str), new).await
+}
+
+/// Jump hosts are reached with the pool's key again; one alone with that of all of them.
+pub async fn delete_jump_key(app: &App, pool: &Pool, jump: Option<&str>) -> Result<(), Error> {
+    forget(app, pool, &secrets_of(app, pool, jump).await?).await
 }
 
 /// Accepts the key that a jump host showed instead of its pinned one.
 pub async fn trust_jump(app: &App, pool: &Pool, address: &str, fingerprint: &str) -> Result<ShownAccess, Error> {
     let settings = access::settings(&app.store, pool).await?;
-    let named = |jump: &&JumpHost| jump.address == address || jump.to_string() == address;
-    let jump = settings.jumps.iter().find(named).ok_or_else(|| Error::not_found("jump host", address))?;
+    let jump = settings.jump(address).ok_or_else(|| Error::not_found("jump host", address))?;
     let (at, port) = jump.key();
     keys::trust_at(app, &at, port, fingerprint).await?;
     app.events.publish(Some(pool.name.as_str()), Change::Pool);

@@ -26,11 +26,14 @@ pub(in crate::cli) enum SshCommand {
         /// Machines to go through, the nearest first: `[user@]host[:port],…`; `none` for none
         #[arg(long, value_name = "HOSTS")]
         jump: Option<String>,
-        /// Handshakes at once through each jump host
+        /// Handshakes at once through each jump host that has no limit of its own
         #[arg(long, value_name = "N")]
         jump_handshakes: Option<u16>,
+        /// Handshakes at once through this one: `HOST=N`, or `HOST=default`; may be given more than once
+        #[arg(long, value_name = "HOST=N")]
+        jump_limit: Vec<String>,
     },
-    /// Give the jump hosts a key of their own
+    /// Give the jump hosts a key of their own, or one of them alone
     JumpKey {
         /// Name of the pool
         pool: PoolName,
@@ -40,6 +43,9 @@ pub(in crate::cli) enum SshCommand {
         /// Forget their key: they are reached with the pool's again
         #[arg(long)]
         forget: bool,
+        /// Only this jump host, as in the settings
+        #[arg(long, value_name = "HOST")]
+        jump: Option<String>,
         /// File with the key's passphrase
         #[arg(long, value_name = "FILE")]
         passphrase_file: Option<PathBuf>,

@@ -5,11 +5,11 @@ use axum::http::StatusCode;
 use p2ppool_model::ssh::SshAccess;
 use p2ppool_model::ssh_config::{self, SshConfig};
 use serde::Deserialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::keys::{KeyInfo, NewKey};
 use crate::http::State;
-use crate::http::body::{Json, Text};
+use crate::http::body::{Json, Query, Text};
 use crate::http::caller::Caller;
 use crate::http::error::ErrorAnswer;
 use crate::service::ssh::{self, KnownHostsResult, ShownAccess};
@@ -41,26 +41,41 @@ pub(crate) async fn set(
     Ok(axum::Json(ssh::set(&app, &pool, &new).await?))
 }
 
-/// Gives the pool a key of its own for its jump hosts; without one, the pool's key is theirs, too.
-#[utoipa::path(put, path = "/pools/{pool}/ssh/jump-key", tag = "keys", params(("pool" = String, Path)),
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct WhichJump {
+    /// The one jump host that it is about, as in the settings; all of them by default.
+    jump: Option<String>,
+}
+
+/// Gives the pool a key of its own for its jump hosts, or for one of them alone. A jump host without a key of its own is
+/// reached with that of all jump hosts; without that, with the pool's.
+#[utoipa::path(put, path = "/pools/{pool}/ssh/jump-key", tag = "keys", params(("pool" = String, Path), WhichJump),
     request_body = NewKey,
     responses((status = 200, body = KeyInfo), (status = 404, body = ErrorAnswer), (status = 422, body = ErrorAnswer)))]
 pub(crate) async fn set_jump_key(
     app: State,
     caller: Caller,
     Path(name): Path<String>,
+    Query(WhichJump { jump }): Query<WhichJump>,
     Json(new): Json<NewKey>,
 ) -> Result<axum::Json<KeyInfo>, Error> {
     let pool = pools::changeable(&app, &caller.viewer, &name).await?;
-    Ok(axum::Json(ssh::set_jump_key(&app, &pool, &new.checked()?).await?.into()))
+    Ok(axum::Json(ssh::set_jump_key(&app, &pool, jump.as_deref(), &new.checked()?).await?.into()))
 }
 
-/// Forgets the key of the jump hosts.
-#[utoipa::path(delete, path = "/pools/{pool}/ssh/jump-key", tag = "keys", params(("pool" = String, Path)),
+/// Forgets the key of the jump hosts, or of one of them.
+#[utoipa::path(delete, path = "/pools/{pool}/ssh/jump-key", tag = "keys", params(("pool" = String, Path), WhichJump),
     responses((status = 204), (status = 404, body = ErrorAnswer)))]
-pub(crate) async fn delete_jump_key(app: State, caller: Caller, Path(name): Path<String>) -> Result<StatusCode, Error> {
+pub(crate) async fn delete_jump_key(
+    app: State,
+    caller: Caller,
+    Path(name): Path<String>,
+    Query(WhichJump { jump }): Query<WhichJump>,
+) -> Result<StatusCode, Error> {
     let pool = pools::changeable(&app, &caller.viewer, &name).await?;
-    ssh::delete_jump_key(&app, &pool).await?;
+    ssh::delete_jump_key(&app, &pool, jump.as_deref()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use p2ppool::secrets::{JUMP_KEY, SSH_CERTIFICATE, SSH_KEY, SSH_PASSPHRASE};
+use p2ppool::secrets::{JUMP_KEY, SSH_CERTIFICATE, SSH_KEY, SSH_PASSPHRASE, of_jump};
 use p2ppool_model::host::HostSpec;
 use p2ppool_model::pool::{Pool, PoolSettings, PoolState};
 use p2ppool_model::ssh::{JumpHost, SshAccess};
@@ -160,7 +160,7 @@ async fn hosts_behind_a_jump_host_are_reached_by_its_own_key_within_its_limit() 
     let specs: Vec<_> = (0..BEHIND).map(|host| spec(&sshd, host)).collect();
     let pool = world.pool("p", settings(&sshd), &specs, PoolState::Running).await;
     world.set_key(&pool, sshd.private_key()).await;
-    let jump = JumpHost { address: gate.address(0).to_string(), port: Some(gate.port()), user: None };
+    let jump = JumpHost { address: gate.address(0).to_string(), port: Some(gate.port()), ..JumpHost::default() };
     let access = SshAccess { jumps: vec![jump.clone()], jump_handshakes: Some(2), ..SshAccess::default() };
     reach_by(&world, &pool, &access).await;
     for (outcome, message) in measured(&world, &pool).await {
@@ -184,6 +184,53 @@ async fn hosts_behind_a_jump_host_are_reached_by_its_own_key_within_its_limit() 
     }
     let shown: Option<Value> = world.context.store.setting(&format!("shown_host_key/{address}/{port}")).await.unwrap();
     assert!(shown.is_some_and(|key| key["fingerprint"] != pinned.fingerprint));
+}
+
+/// Hosts behind a chain of jump hosts, more than the second one's sshd takes handshakes at once.
+const CHAIN: usize = 5;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_jump_host_of_a_chain_is_reached_with_its_own_key_within_its_own_limit() {
+    let outer = Sshd::start(SshdOptions { max_startups: "4:100:4".into(), ..SshdOptions::default() }).unwrap();
+    // with the pool's limit of eight its sshd would drop most
+    let inner = Sshd::start(SshdOptions { max_startups: "2:100:2".into(), ..SshdOptions::default() }).unwrap();
+    let sshd = Sshd::with_hosts(CHAIN).unwrap();
+    sshd.own_authorized_keys().unwrap();
+    let world = World::with_agent(None).await;
+    let specs: Vec<_> = (0..CHAIN).map(|host| spec(&sshd, host)).collect();
+    let pool = world.pool("p", settings(&sshd), &specs, PoolState::Running).await;
+    world.set_key(&pool, sshd.private_key()).await;
+    let jump = |gate: &Sshd, handshakes| JumpHost {
+        address: gate.address(0).to_string(),
+        port: Some(gate.port()),
+        user: None,
+        handshakes,
+    };
+    let jumps = vec![jump(&outer, None), jump(&inner, Some(1))];
+    reach_by(&world, &pool, &SshAccess { jumps: jumps.clone(), ..SshAccess::default() }).await;
+    let only = |outcome: Outcome, seen: &[(Outcome, String)]| {
+        assert!(seen.iter().all(|one| one.0 == outcome), "{outcome:?}: {seen:?}");
+    };
+    put(&world, &pool, JUMP_KEY, outer.private_key()).await;
+    only(Outcome::Refused, &measured(&world, &pool).await);
+    assert_eq!(inner.log().matches("Accepted publickey").count(), 0, "it knows another key than that of all");
+    let [key, ..] = of_jump(&jumps[1]);
+    put(&world, &pool, &key, inner.private_key()).await;
+    only(Outcome::Ok, &measured(&world, &pool).await);
+    let log = inner.log();
+    assert_eq!(log.matches("Accepted publickey").count(), CHAIN, "{log}");
+    assert!(!log.contains("MaxStartups"), "{log}");
+
+    // each its own, and the pool's key is changed at its hosts alone: the jump hosts would not let a new one in
+    let [outer_key, ..] = of_jump(&jumps[0]);
+    put(&world, &pool, &outer_key, outer.private_key()).await;
+    put(&world, &pool, JUMP_KEY, sshd.private_key()).await;
+    only(Outcome::Ok, &measured(&world, &pool).await);
+    let none = world.context.store.delete_secret(SecretScope::Pool(pool.id), JUMP_KEY).await;
+    none.unwrap();
+    let task = world.done(&pool, Action::RotateKey).await;
+    assert_eq!(task.state, TaskState::Succeeded, "{}", task.message);
+    only(Outcome::Ok, &measured(&world, &pool).await);
 }
 
 /// A host on which measuring never ends: it asks a `df` for the free space that ignores TERM, too.

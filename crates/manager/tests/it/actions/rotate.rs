@@ -201,7 +201,7 @@ async fn a_jump_host_that_is_reached_with_the_key_gets_the_new_one_first_and_los
     let specs = [spec(&sshd, 0), spec(&sshd, 1)];
     let pool = world.pool("p", settings(&sshd), &specs, PoolState::Running).await;
     world.set_key(&pool, sshd.private_key()).await;
-    let jump = JumpHost { address: gate.address(0).to_string(), port: Some(gate.port()), user: None };
+    let jump = JumpHost { address: gate.address(0).to_string(), port: Some(gate.port()), ..JumpHost::default() };
     reach_by(&world, &pool, &SshAccess { jumps: vec![jump], ..SshAccess::default() }).await;
     let task = world.done(&pool, Action::RotateKey).await;
     assert_eq!(task.state, TaskState::Succeeded, "{}", task.message);

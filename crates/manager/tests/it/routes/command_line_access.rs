@@ -16,15 +16,29 @@ async fn the_way_to_hosts_is_set_and_shown() {
     shell.ok(&["ssh", "set", "x", "--jump", "ops@gate:2200,inner", "--jump-handshakes", "4"]).await;
     let shown = shell.json(&["ssh", "set", "x", "--agent", "yes"]).await;
     assert_eq!((&shown["agent"], &shown["jump_handshakes"]), (&json!(true), &json!(4)), "what isn't named stays");
-    assert_eq!(shown["jumps"][0], json!({ "address": "gate", "port": 2200, "user": "ops" }));
+    assert_eq!(shown["jumps"][0], json!({ "address": "gate", "port": 2200, "user": "ops", "handshakes": null }));
     let text = shell.ok(&["ssh", "show", "x"]).await;
     assert!(text.contains("ops@gate:2200") && text.contains("ssh-agent"), "{text}");
+    let limited = shell.json(&["ssh", "set", "x", "--jump-limit", "inner=2", "--jump-limit", "ops@gate:2200=9"]).await;
+    assert_eq!([0, 1].map(|at| limited["jumps"][at]["handshakes"].clone()), [json!(9), json!(2)]);
+    let moved = shell.json(&["ssh", "set", "x", "--jump", "inner,gate:2200", "--jump-limit", "inner=default"]).await;
+    assert_eq!([0, 1].map(|at| moved["jumps"][at]["handshakes"].clone()), [json!(null), json!(9)], "kept by machine");
+    for wrong in ["inner", "inner=x", "inner=0", "other=2"] {
+        shell.fails(&["ssh", "set", "x", "--jump-limit", wrong]).await;
+    }
     assert!(shell.fails(&["ssh", "set", "x", "--jump", "a b"]).await.contains("no jump host"));
     assert_eq!(shell.json(&["ssh", "set", "x", "--jump", "none"]).await["jumps"], json!([]));
 
     let (file, public) = key(shell.home.path(), "gate_key", "ed25519");
     let kept = shell.json(&["ssh", "jump-key", "x", &file]).await;
     assert!(public.starts_with(kept["public_key"].as_str().unwrap()));
+    assert!(shell.fails(&["ssh", "jump-key", "x", &file, "--jump", "inner"]).await.contains("jump host"));
+    shell.ok(&["ssh", "set", "x", "--jump", "gate,inner"]).await;
+    shell.ok(&["ssh", "jump-key", "x", &file, "--jump", "inner"]).await;
+    let text = shell.ok(&["ssh", "show", "x"]).await;
+    assert!(text.lines().any(|line| line.contains("inner") && line.contains("reached with SHA256:")), "{text}");
+    shell.ok(&["ssh", "jump-key", "x", "--forget", "--jump", "inner"]).await;
+    shell.ok(&["ssh", "set", "x", "--jump", "none"]).await;
     assert!(shell.fails(&["ssh", "jump-key", "x"]).await.contains("FILE"));
     shell.ok(&["ssh", "jump-key", "x", "--forget"]).await;
     assert!(shell.fails(&["ssh", "trust", "x", "gate", "--key", "SHA256:x"]).await.contains("jump host"));
@@ -65,6 +79,9 @@ async fn share_links_are_made_listed_and_revoked() {
     shell.fails(&["share", "create", "x", "nothing"]).await;
     let told = shell.fails(&["share", "create", "x", "bad", "--view", "map", "--embed", "not a site"]).await;
     assert!(told.contains("embed"), "{told}");
+    let limited = ["--view", "map", "--places", "city", "--namespace", "lab", "--namespace", "grid"];
+    let narrow = shell.json(&[&["share", "create", "x", "narrow"][..], &limited].concat()).await;
+    assert_eq!((&narrow["places"], &narrow["namespaces"]), (&json!("city"), &json!(["grid", "lab"])));
 }
 
 #[tokio::test]

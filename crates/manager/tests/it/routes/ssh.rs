@@ -29,7 +29,10 @@ async fn the_way_to_the_hosts_is_kept_and_what_is_wrong_with_it_is_named() {
         "jumps": [{ "address": "gate.example", "port": 2200, "user": "ops" }, { "address": "inner" }],
     });
     let set = app.put("pools/x/ssh", wanted).await.expect(200).json();
-    assert_eq!(set["jump_keys"][0], json!({ "address": "gate.example", "port": 2200, "pinned": null, "shown": null }));
+    assert_eq!(
+        set["jump_keys"][0],
+        json!({ "address": "gate.example", "port": 2200, "own_key": null, "pinned": null, "shown": null })
+    );
     assert_eq!(app.get("pools/x/ssh").await.expect(200).json(), set);
     for (wrong, field) in [
         (json!({ "agent_key": "SHA256:abc" }), "agent_key"),
@@ -38,6 +41,8 @@ async fn the_way_to_the_hosts_is_kept_and_what_is_wrong_with_it_is_named() {
         (json!({ "jumps": [{ "address": "-oProxyCommand=reboot" }] }), "jumps"),
         (json!({ "jumps": vec![json!({ "address": "a" }); 5] }), "jumps"),
         (json!({ "jumps": [{ "address": "a", "command": "x" }] }), "jumps"),
+        (json!({ "jumps": [{ "address": "a", "handshakes": 0 }] }), "jumps"),
+        (json!({ "jumps": [{ "address": "a" }, { "address": "A", "port": 22 }] }), "jumps"),
         (json!({ "colour": "red" }), "colour"),
     ] {
         let error = app.put("pools/x/ssh", wrong.clone()).await.problem(422);
@@ -92,6 +97,40 @@ async fn a_key_of_the_jump_hosts_is_kept_sealed_and_forgotten() {
     app.delete("pools/x/ssh/jump-key").await.expect(204);
     let left = app.app.store.secret_names(scope).await.unwrap();
     assert!(left.iter().all(|name| !name.starts_with("jump")), "{left:?}");
+}
+
+#[tokio::test]
+async fn a_jump_host_has_a_key_of_its_own_as_long_as_it_is_one() {
+    let app = TestApp::start().await;
+    app.pool("x", "a", json!({})).await;
+    let jumps =
+        json!({ "jumps": [{ "address": "gate", "user": "ops", "handshakes": 3 }, { "address": "in", "port": 2200 }] });
+    let shown = app.put("pools/x/ssh", jumps.clone()).await.expect(200).json();
+    assert_eq!((&shown["jumps"][0]["handshakes"], &shown["jumps"][1]["handshakes"]), (&json!(3), &json!(null)));
+    let folder = tempfile::tempdir().unwrap();
+    let (file, _) = key(folder.path(), "one", "ed25519");
+    let body = json!({ "key": std::fs::read_to_string(&file).unwrap() });
+    let set = app.put("pools/x/ssh/jump-key?jump=in:2200", body.clone()).await.expect(200).json();
+    let keys = |shown: serde_json::Value| [0, 1].map(|at| shown["jump_keys"][at]["own_key"].clone());
+    assert_eq!(keys(app.get("pools/x/ssh").await.json()), [json!(null), set["fingerprint"].clone()]);
+    for (jump, status) in [("other", 404), ("in:22", 404), ("%27%3B--", 404), ("", 404)] {
+        app.put(&format!("pools/x/ssh/jump-key?jump={jump}"), body.clone()).await.problem(status);
+        app.delete(&format!("pools/x/ssh/jump-key?jump={jump}")).await.problem(status);
+    }
+    app.put("pools/x/ssh/jump-key?jump=in", json!({ "key": "none" })).await.problem(422);
+    // that of all is another one
+    app.put("pools/x/ssh/jump-key", body.clone()).await.expect(200);
+    app.delete("pools/x/ssh/jump-key").await.expect(204);
+    assert_eq!(keys(app.get("pools/x/ssh").await.json()), [json!(null), set["fingerprint"].clone()]);
+    app.delete("pools/x/ssh/jump-key?jump=in").await.expect(204);
+    assert_eq!(keys(app.get("pools/x/ssh").await.json()), [json!(null), json!(null)]);
+    // nothing is left of a machine that is a jump host no more
+    app.put("pools/x/ssh/jump-key?jump=in", body).await.expect(200);
+    app.put("pools/x/ssh", json!({ "jumps": [{ "address": "gate" }] })).await.expect(200);
+    let scope = p2ppool_store::SecretScope::Pool(app.app.store.pools().await.unwrap()[0].id);
+    let left = app.app.store.secret_names(scope).await.unwrap();
+    assert!(left.iter().all(|name| !name.starts_with("jump")), "{left:?}");
+    assert_eq!(keys(app.put("pools/x/ssh", jumps).await.expect(200).json()), [json!(null), json!(null)]);
 }
 
 #[tokio::test]
