@@ -1,3 +1,4 @@
+import { problems } from './problems';
 import { expect, open, test, url } from './support';
 
 test('a new pool: each step checks while one types, the draft is kept, and hosts are tried for real', async ({ page }) => {
@@ -93,4 +94,46 @@ test('a token may less than its person: a role, some pools, an end', async ({ pa
   await program.dispose();
   await page.getByRole('button', { name: 'Delete token e2e dashboard', exact: true }).click();
   await expect(row).toHaveCount(0);
+});
+
+test('a bundle tells its files, sizes and digest, in a new pool and in an upgrade', async ({ page }) => {
+  await open(page, 'pools/demo');
+  const menu = page.getByRole('button', { name: 'More', exact: true });
+  await menu.click();
+  await page.getByRole('button', { name: /^Upgrade/ }).click();
+  const dialog = page.getByRole('dialog');
+  await expect(dialog.getByLabel('Software')).toHaveValue('');
+  // What runs now.
+  const bundles = (await (await page.request.get(`${url}/api/v1/bundles`)).json()) as { digest: string; program: string }[];
+  const bundle = bundles.find(({ program }) => program.includes('p2pnode'))!;
+  await expect(dialog.locator('dl')).toContainText(bundle.digest);
+  await dialog.getByText(/^\d+ files?$/).click();
+  const files = dialog.getByRole('region', { name: /^Files of / });
+  await expect(files.getByRole('row', { name: new RegExp(bundle.program) })).toContainText('MiB');
+  expect(await problems(page)).toEqual([]);
+
+  // What is no bundle says why, with the request that the manager's log knows it by.
+  await dialog.locator('input[type=file]').setInputFiles({ name: 'x.zip', mimeType: 'application/zip', buffer: Buffer.from('no zip') });
+  await expect(dialog.getByRole('alert')).toContainText(/zip/i);
+  await expect(dialog.getByRole('button', { name: 'Copy request id' })).toBeVisible();
+});
+
+test('how long nodes are kept is a setting of the pool, with bounds', async ({ page }) => {
+  await open(page, 'pools/demo/settings');
+  await page.getByText('More', { exact: true }).last().click();
+  const days = page.getByLabel('Days for which nodes are kept');
+  await expect(days).toHaveValue('365');
+  await days.fill('0');
+  await expect(page.getByText('must be 1 to 36500 days')).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Save the settings' })).toBeDisabled();
+  await days.fill('400');
+  await page.getByRole('button', { name: 'Save the settings' }).click();
+  await expect(page.getByText('Saved. An upgrade brings')).toBeVisible();
+  const pool = await (await page.request.get(`${url}/api/v1/pools/demo`)).json();
+  expect(pool.detail_days).toBe(400);
+  await days.fill('365');
+  await page.getByRole('button', { name: 'Save the settings' }).click();
+  await expect
+    .poll(async () => (await (await page.request.get(`${url}/api/v1/pools/demo`)).json()).detail_days)
+    .toBe(365);
 });

@@ -1,5 +1,5 @@
 import type { NodeHistory } from '../api/types';
-import type { ChartSpec, PlotLine } from '../stats/series';
+import { connections, CONSISTENCY, scaled, type ChartSpec, type PlotLine } from '../stats/series';
 
 /** The charts of a node's page. Series are those of a node, and `neighbours`. */
 export const NODE_CHARTS: ChartSpec[] = [
@@ -9,23 +9,8 @@ export const NODE_CHARTS: ChartSpec[] = [
     scale: 1,
     lines: [{ label: 'RTT', colour: 'accent', series: 'rtt_ms' }],
   },
-  {
-    title: 'Consistency',
-    unit: '%',
-    scale: 100,
-    lines: [{ label: 'consistency', colour: 'accent', series: 'consistency' }],
-  },
-  {
-    title: 'Connections',
-    unit: '',
-    scale: 1,
-    lines: [
-      { label: 'all', colour: 'accent', series: 'connections' },
-      { label: 'TCP', colour: 'busy', series: 'tcp' },
-      { label: 'UDP', colour: 'ok', series: 'udp' },
-      { label: 'neighbours', colour: 'warn', series: 'neighbours' },
-    ],
-  },
+  CONSISTENCY,
+  connections('neighbours'),
   {
     title: 'Memory',
     unit: 'MiB',
@@ -45,6 +30,6 @@ export const NODE_CHARTS: ChartSpec[] = [
 export function nodeLines(history: NodeHistory, chart: ChartSpec): PlotLine[] {
   return chart.lines.map(({ label, colour, series }) => {
     const values = series === 'neighbours' ? history.neighbours : (history.series[series] ?? []);
-    return { label, colour, values: values.map((value) => (value === null ? null : value * chart.scale)) };
+    return { label, colour, values: scaled(values, chart) };
   });
 }

@@ -43,3 +43,9 @@ export function listFields<F extends Fields>(spec: ListSpec<F>): Core & F {
 
 /** The values of a list's address. */
 export type ListView<F extends Fields> = Values<Core> & Values<F>;
+
+/** The filters that are set, as the manager wants them. */
+export function given<F extends Record<string, string>>(filters: F): Partial<F> {
+  const set = Object.entries(filters).map(([key, value]) => [key, value.trim()] as const);
+  return Object.fromEntries(set.filter(([, value]) => value !== '')) as Partial<F>;
+}

@@ -25,6 +25,27 @@ export interface ChartSpec {
   lines: Line[];
 }
 
+/** Shares of neighbours, as every page draws them. */
+export const CONSISTENCY: ChartSpec = {
+  title: 'Consistency',
+  unit: '%',
+  scale: 100,
+  lines: [{ label: 'consistency', colour: 'accent', series: 'consistency' }],
+};
+
+/** Connections, with one more kind of them. */
+export const connections = (more: string): ChartSpec => ({
+  title: 'Connections',
+  unit: '',
+  scale: 1,
+  lines: [
+    { label: 'all', colour: 'accent', series: 'connections' },
+    { label: 'TCP', colour: 'busy', series: 'tcp' },
+    { label: 'UDP', colour: 'ok', series: 'udp' },
+    { label: more, colour: 'warn', series: more },
+  ],
+});
+
 /** The charts of the statistics page. */
 export const CHARTS: ChartSpec[] = [
   {
@@ -37,23 +58,8 @@ export const CHARTS: ChartSpec[] = [
       { label: 'hosts missing', colour: 'warn', series: 'missing' },
     ],
   },
-  {
-    title: 'Consistency',
-    unit: '%',
-    scale: 100,
-    lines: [{ label: 'consistency', colour: 'accent', series: 'consistency' }],
-  },
-  {
-    title: 'Connections',
-    unit: '',
-    scale: 1,
-    lines: [
-      { label: 'all', colour: 'accent', series: 'connections' },
-      { label: 'TCP', colour: 'busy', series: 'tcp' },
-      { label: 'UDP', colour: 'ok', series: 'udp' },
-      { label: 'relayed', colour: 'warn', series: 'relayed' },
-    ],
-  },
+  CONSISTENCY,
+  connections('relayed'),
   {
     title: 'Time of a crawl',
     unit: 's',
@@ -76,13 +82,16 @@ export const CAME_AND_WENT: ChartSpec = {
 /** Times as a chart takes them, in seconds. */
 export const seconds = (times: readonly string[]): number[] => times.map((time) => Date.parse(time) / 1000);
 
+/** Values in the unit of a chart; unknown ones stay unknown. */
+export const scaled = (values: readonly (number | null)[], spec: ChartSpec) =>
+  values.map((value) => (value === null ? null : value * spec.scale));
+
 /** The lines of a chart. Buckets of more than one crawl have bands from the smallest to the largest. */
 export function linesOf(stats: Stats, spec: ChartSpec): PlotLine[] {
-  const scaled = (values: (number | null)[] | undefined) =>
-    (values ?? []).map((value) => (value === null ? null : value * spec.scale));
+  const at = (values: (number | null)[] | undefined) => scaled(values ?? [], spec);
   return spec.lines.map(({ label, colour, series }) => {
     const spread = stats.series[series];
-    const line: PlotLine = { label, colour, values: scaled(spread?.mean) };
-    return stats.bucket_ms === 0 ? line : { ...line, min: scaled(spread?.min), max: scaled(spread?.max) };
+    const line: PlotLine = { label, colour, values: at(spread?.mean) };
+    return stats.bucket_ms === 0 ? line : { ...line, min: at(spread?.min), max: at(spread?.max) };
   });
 }
