@@ -96,9 +96,9 @@ test('a token may less than its person: a role, some pools, an end', async ({ pa
   await expect(row).toHaveCount(0);
 });
 
-test('a bundle tells its files, sizes and digest, in a new pool and in an upgrade', async ({ page }) => {
+test('a bundle tells its files, sizes and digest also in an upgrade', async ({ page, watched }) => {
   await open(page, 'pools/demo');
-  const menu = page.getByRole('button', { name: 'More', exact: true });
+  const menu = page.getByRole('button', { name: 'More actions for demo' });
   await menu.click();
   await page.getByRole('button', { name: /^Upgrade/ }).click();
   const dialog = page.getByRole('dialog');
@@ -116,6 +116,7 @@ test('a bundle tells its files, sizes and digest, in a new pool and in an upgrad
   await dialog.locator('input[type=file]').setInputFiles({ name: 'x.zip', mimeType: 'application/zip', buffer: Buffer.from('no zip') });
   await expect(dialog.getByRole('alert')).toContainText(/zip/i);
   await expect(dialog.getByRole('button', { name: 'Copy request id' })).toBeVisible();
+  expect(watched.splice(0).every((line) => line.includes('422'))).toBe(true);
 });
 
 test('how long nodes are kept is a setting of the pool, with bounds', async ({ page }) => {
