@@ -3,10 +3,11 @@
 //! Around a change of clocks a fixed time of day comes once: one that the clock skips is done at the
 //! end of the gap, one that it shows twice is done the first time. "Every ten minutes" goes on through both.
 
-use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
-use jiff::Timestamp;
+use croner::{Cron, Weekday};
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
 use p2ppool_model::schedule::{CRON_MAX, Plan, When};
 use p2ppool_model::{PoolId, Time};
 use p2ppool_store::NextTime;
@@ -14,6 +15,9 @@ use sha2::{Digest as _, Sha256};
 
 /// Longest name of a time zone, bytes: the longest of the IANA database has 32.
 const ZONE_MAX: usize = 64;
+/// Years within which every date of the calendar comes: a fifth Monday in February comes every 28, or 40 around a year
+/// such as 2100 that is no leap year.
+const YEARS_MAX: i16 = 41;
 /// Changes of clocks behind which a search goes on: two a year are usual.
 const CHANGES_MAX: usize = 4;
 
@@ -66,6 +70,9 @@ impl Clock {
     /// The first time after `after`; `None` when there never is one (30 February).
     pub fn next(&self, after: Time) -> Option<Time> {
         let after = Timestamp::from_millisecond(after.0).ok()?;
+        if !self.has_day(after.to_zoned(self.zone.clone()).date()) {
+            return None;
+        }
         let find = |from: Timestamp, inclusive| {
             self.cron.find_next_occurrence(&from.to_zoned(self.zone.clone()), inclusive).ok()
         };
@@ -75,6 +82,22 @@ impl Clock {
             changes.map(|change| change.timestamp()).find_map(|from| find(from, true))
         })?;
         Some(Time(next.timestamp().as_millisecond()))
+    }
+
+    /// Some day from this one on is one of the expression's: looked for day by day, because the search for a time
+    /// would go on until the year 5000.
+    fn has_day(&self, from: Date) -> bool {
+        let pattern = &self.cron.pattern;
+        let is_ours = |date: Date| {
+            let (year, month, day) =
+                (date.year().into(), date.month().unsigned_abs().into(), date.day().unsigned_abs());
+            let weekday = Weekday::from_days_from_sunday(date.weekday().to_sunday_zero_offset().unsigned_abs().into());
+            pattern.day_match(year, month, day.into(), weekday).unwrap_or(false)
+        };
+        let months = from.first_of_month().series(1.month()).take_while(|date| date.year() - from.year() <= YEARS_MAX);
+        let ours = months.filter(|month| pattern.month_match(month.month().unsigned_abs().into()).unwrap_or(false));
+        ours.flat_map(|month| month.series(1.day()).take(month.days_in_month().unsigned_abs().into()))
+            .any(|date| date >= from && is_ours(date))
     }
 
     /// The first `count` times after `after`.
@@ -167,6 +190,20 @@ mod tests {
             Some(at("2026-11-30T00:00:00Z"))
         );
         assert_eq!(clock("0 0 31 2 *", "UTC").next(Time(0)), None);
+    }
+
+    #[test]
+    fn rare_days_are_found_and_days_that_never_come_are_not_searched_for() {
+        let next = |cron, after| clock(cron, "UTC").next(at(after));
+        assert_eq!(next("0 0 29 2 *", "2096-03-01T00:00:00Z"), Some(at("2104-02-29T00:00:00Z")));
+        assert_eq!(next("0 0 * 2 MON#5", "2072-03-01T00:00:00Z"), Some(at("2112-02-29T00:00:00Z")));
+        let from = at("2026-11-23T10:00:00Z");
+        for never in ["0 0 30 2 *", "* * 31 4,6,9,11 *", "0 0 30,31 2 *"] {
+            assert_eq!(clock(never, "Europe/Berlin").next(from), None, "`{never}`");
+        }
+        // whoever searches hour by hour until the year 5000 sees it
+        let day = jiff::civil::date(2026, 11, 23);
+        assert!(!clock("0 0 30 2 *", "UTC").has_day(day) && clock("0 0 30 2 MON", "UTC").has_day(day));
     }
 
     #[test]
