@@ -59,8 +59,8 @@ pub async fn topology(app: &App, pool: &Pool, when: When) -> Result<Topology, Er
 
 fn of(table: &NodeTable, kind: Option<&dyn OverlayKind>, links_max: usize) -> Topology {
     let graph = Graph::of(table);
-    let measures = graph.measures();
     let (component, one_sided, strangers) = (graph.components(), graph.one_sided(), graph.strangers);
+    let measures = graph.measures_of(&component, &one_sided);
     let rows = || 0..table.len();
     let shown = usize::try_from(measures.links).unwrap_or(usize::MAX);
     let each = if shown <= links_max { usize::MAX } else { links_max / table.len().max(1) };
