@@ -12,6 +12,7 @@ import statistics
 import subprocess
 import tempfile
 import time
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 SNAPSHOT_MAX_MS = {"sqlite": 500, "postgres": 1000}
@@ -23,6 +24,7 @@ QUIET_BYTES_MAX = 8
 # The pool's crawls begin at 2026-01-01T00:00:00Z.
 YEAR = "from=2026-01-01T00:00:00Z&to=2027-01-01T00:00:00Z"
 CSV_DAYS = 10
+FIRST = datetime(2026, 1, 1, tzinfo=timezone.utc)
 # What a spreadsheet is made of; lists of addresses and neighbours are most of the bytes of a node.
 CSV_COLUMNS = (
     "time,address,status,host_name,ip,version,consistency,connections,tcp,udp,relayed,rtt_ms,uptime_s,memory,cpu_s,load"
@@ -47,7 +49,7 @@ def year(root, row, deadline_s, days=365):
             told = json.loads(line)
             print(json.dumps(told), flush=True)
             with Manager(root, told["url"]) as manager:
-                results += rows(row, told, manager)
+                results += rows(row, told, manager, days)
             example.stdin.write("\n")
             example.stdin.flush()
         example.wait(timeout=deadline_s)
@@ -57,7 +59,7 @@ def year(root, row, deadline_s, days=365):
     return results
 
 
-def rows(row, told, manager):
+def rows(row, told, manager, days):
     """The results of one database; peers: the same measured on change-only rows, where they were."""
     of = f"{told['database']}, {told['crawls']} crawls of 10,000 nodes: "
     name = told["database"]
@@ -65,9 +67,10 @@ def rows(row, told, manager):
     median = lambda key: told[key]["median"]
     alternative = lambda key: {"change-only rows": told[key]["median"] if isinstance(told[key], dict) else told[key]}
     chart = manager.timed(f"stats?{YEAR}&buckets=400")
-    page = manager.pages()
+    page = manager.pages(days)
     results = [
         row(of + "store a snapshot", "ms", "lower", median("store_ms"), alternative("rows_living_store_ms"), snapshot_max),
+        row(of + "store one more at the end", "ms", "lower", median("store_after_ms"), {}, snapshot_max),
         row(of + "chart of all, 400 buckets", "ms", "lower", chart, {}, CHART_MAX_MS),
         row(of + "200 nodes of any crawl", "ms", "lower", page, alternative("rows_living_page_ms"), PAGE_MAX_MS),
         row(of + "nothing changed", "bytes per node-crawl", "lower", told["quiet_bytes"], alternative("rows_quiet_bytes"), QUIET_BYTES_MAX),
@@ -133,11 +136,11 @@ class Manager:
             times.append((time.monotonic() - begun) * 1e3)
         return statistics.median(times)
 
-    def pages(self):
+    def pages(self, days):
         """Median milliseconds of a page of nodes of crawls all over the year, none of them asked for before."""
         times = []
         for i in range(2 * ROUNDS):
-            at = f"2026-01-{1 + i % 10:02}T{i:02}:13:00Z"
+            at = (FIRST + timedelta(days=i * days // (2 * ROUNDS), hours=i, minutes=13)).strftime("%Y-%m-%dT%H:%M:%SZ")
             begun = time.monotonic()
             page = self.get(f"pools/year/nodes?at={at}&q=node7&sort=rtt_ms&order=desc&limit=200")
             times.append((time.monotonic() - begun) * 1e3)

@@ -34,6 +34,7 @@ async fn main() {
         let year = year::fill(&fresh.store, &fresh.url, days).await;
         told.insert("living_bytes".into(), json!(year::per_node(year.bytes)));
         told.insert("store_ms".into(), spread(&year.store));
+        told.insert("store_after_ms".into(), spread(&year::go_on(&fresh.store, &year, days).await));
         read(&fresh.store, &year, &mut told).await;
         println!("{}", Value::Object(told));
         std::io::stdin().read_line(&mut String::new()).unwrap();
@@ -48,7 +49,7 @@ async fn read(store: &Store, year: &Year, told: &mut Map<String, Value>) {
         let begun = Instant::now();
         let stats = store.stats(year.pool, None, None, 400).await.unwrap();
         times.push(begun.elapsed());
-        assert_eq!(stats.crawls.iter().sum::<u64>(), year.crawls.len() as u64);
+        assert_eq!(stats.crawls.iter().sum::<u64>(), year.crawls.len() as u64 + year::MORE as u64);
     }
     told.insert("chart_ms".into(), spread(&times));
 

@@ -17,6 +17,8 @@ const GAP_MS: i64 = 1_800_000;
 /// 2026-01-01T00:00:00Z.
 pub(crate) const BEGIN: i64 = 1_767_225_600_000;
 pub(crate) const DAY_MS: i64 = CRAWLS_A_DAY * GAP_MS;
+/// Crawls that are stored after the year, as the manager does it.
+pub(crate) const MORE: i64 = 12;
 
 /// What was stored.
 pub(crate) struct Year {
@@ -26,6 +28,8 @@ pub(crate) struct Year {
     pub(crate) store: Vec<Duration>,
     /// Bytes that the day's blocks take.
     pub(crate) bytes: u64,
+    /// The overlay as it is after the day.
+    nodes: Vec<Node>,
 }
 
 pub(crate) fn snapshot(pool: PoolId, crawl: i64, nodes: &[Node]) -> NewSnapshot {
@@ -77,9 +81,26 @@ pub(crate) async fn fill(store: &Store, url: &str, days: i64) -> Year {
     for day in 1..days {
         copy(url, pool, first, day).await;
     }
+    if url.starts_with("postgres") {
+        // the copies named their ids themselves
+        execute(url, "SELECT setval(pg_get_serial_sequence('snapshots', 'id'), (SELECT MAX(id) FROM snapshots))").await;
+    }
     eprintln!("  {} days more, copied in {:.1} s", days - 1, begun.elapsed().as_secs_f64());
     let crawls = (first..first + days * CRAWLS_A_DAY).map(CrawlId).collect();
-    Year { pool, crawls, store: times, bytes }
+    Year { pool, crawls, store: times, bytes, nodes }
+}
+
+/// Stores some more crawls when the year is there, and tells how long each took.
+pub(crate) async fn go_on(store: &Store, year: &Year, days: i64) -> Vec<Duration> {
+    let (mut nodes, mut dice, mut times) = (year.nodes.clone(), Dice(11), Vec::new());
+    for crawl in days * CRAWLS_A_DAY..days * CRAWLS_A_DAY + MORE {
+        overlay::live(&mut nodes, &mut dice);
+        let new = snapshot(year.pool, crawl, &nodes);
+        let begun = Instant::now();
+        store.store_snapshot(&new, &nodes).await.unwrap();
+        times.push(begun.elapsed());
+    }
+    times
 }
 
 /// The rows of the first day once more, so many days later.
