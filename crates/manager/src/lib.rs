@@ -5,6 +5,7 @@
 pub mod accounts;
 pub mod actions;
 pub mod alerts;
+pub mod all_limits;
 pub mod app;
 pub mod backup;
 pub mod bundles;

@@ -4,8 +4,8 @@ use p2ppool_remote::{FanOut, Limits};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Limits of one manager, over all its tasks; free places go to the tasks in turns. Each manager has its own; what
-/// goes through one jump host is limited by the pool's settings.
+/// Limits of one manager, over all its tasks; free places go to the tasks in turns. Each manager has its own, and there
+/// may be some over all of them ([`crate::all_limits`]); what goes through one jump host is limited by the pool's settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ManagerLimits {
     /// Hosts that are being connected to.
@@ -29,7 +29,12 @@ impl Default for ManagerLimits {
 impl ManagerLimits {
     /// What keeps to them.
     pub fn fan_out(&self) -> FanOut {
+        FanOut::new(self.of_hosts())
+    }
+
+    /// Those that are the fan-out's.
+    pub fn of_hosts(&self) -> Limits {
         let Self { connecting, working, per_second, .. } = *self;
-        FanOut::new(Limits { connecting: connecting as usize, working: working as usize, per_second })
+        Limits { connecting: connecting as usize, working: working as usize, per_second }
     }
 }

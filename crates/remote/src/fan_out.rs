@@ -44,7 +44,8 @@ impl Default for Limits {
 /// The limits, shared by all runs. Clones share them, too.
 #[derive(Clone, Debug)]
 pub struct FanOut {
-    limits: Limits,
+    /// Unread results of one run.
+    room: usize,
     connecting: FairLimit,
     working: FairLimit,
     pace: Arc<Pace>,
@@ -61,12 +62,20 @@ impl FanOut {
     /// With these limits; a limit of 0 counts as 1.
     pub fn new(limits: Limits) -> Self {
         Self {
-            limits,
+            // as many unread results as hosts under way: a slow reader slows the run down
+            room: limits.connecting.max(1) + limits.working.max(1),
             connecting: FairLimit::new(limits.connecting),
             working: FairLimit::new(limits.working),
             pace: Arc::new(Pace::new(limits.per_second)),
             runs: Arc::default(),
         }
+    }
+
+    /// From now on with these limits; a limit of 0 counts as 1. Hosts under way go on.
+    pub fn set_limits(&self, limits: Limits) {
+        self.connecting.set(limits.connecting);
+        self.working.set(limits.working);
+        self.pace.set(limits.per_second);
     }
 
     /// Runs `work` on every item and streams the results as they come. An item is only taken from
@@ -82,9 +91,7 @@ impl FanOut {
         F: Future<Output = T> + Send + 'static,
         T: Send + 'static,
     {
-        // as many unread results as hosts under way: a slow reader slows the run down
-        let room = self.limits.connecting.max(1) + self.limits.working.max(1);
-        let (sender, receiver) = mpsc::channel(room);
+        let (sender, receiver) = mpsc::channel(self.room);
         let run = self.runs.fetch_add(1, Ordering::Relaxed);
         let driver = Driver { fan_out: self.clone(), run, cancel, sender };
         let driver = tokio::spawn(driver.drive(items.into_iter(), work));

@@ -15,7 +15,11 @@ pub(crate) type RunId = u64;
 
 #[derive(Debug)]
 struct State {
+    /// All of them, taken or not.
+    places: usize,
     free: usize,
+    /// Taken ones that go when they come back, because there are fewer now.
+    owed: usize,
     /// Runs that have waiters, in the order of their turns.
     turns: VecDeque<RunId>,
     waiting: HashMap<RunId, VecDeque<oneshot::Sender<Place>>>,
@@ -27,7 +31,8 @@ pub(crate) struct Place(Option<FairLimit>);
 
 impl FairLimit {
     pub(crate) fn new(places: usize) -> Self {
-        let state = State { free: places.max(1), turns: VecDeque::new(), waiting: HashMap::new() };
+        let places = places.max(1);
+        let state = State { places, free: places, owed: 0, turns: VecDeque::new(), waiting: HashMap::new() };
         Self(Arc::new(Mutex::new(state)))
     }
 
@@ -48,6 +53,14 @@ impl FairLimit {
         };
         // the sender is only dropped by handing over a place, so the error can't happen
         waiter.await.unwrap_or(Place(None))
+    }
+
+    /// From now on there are so many places; 0 counts as 1. Taken ones stay taken until they are given back.
+    pub(crate) fn set(&self, places: usize) {
+        let more = self.lock().set(places.max(1));
+        for _ in 0..more {
+            self.give_back();
+        }
     }
 
     fn place(&self) -> Place {
@@ -72,8 +85,26 @@ impl FairLimit {
 }
 
 impl State {
+    /// Answers how many new places are to be handed out.
+    fn set(&mut self, places: usize) -> usize {
+        let (before, now) = (self.places, places);
+        self.places = now;
+        let less = before.saturating_sub(now);
+        let taken_away = less.min(self.free);
+        self.free -= taken_away;
+        self.owed += less - taken_away;
+        let more = now.saturating_sub(before);
+        let forgiven = more.min(self.owed);
+        self.owed -= forgiven;
+        more - forgiven
+    }
+
     /// The waiter whose turn it is; without one the place becomes free.
     fn next(&mut self) -> Option<oneshot::Sender<Place>> {
+        if self.owed > 0 {
+            self.owed -= 1;
+            return None;
+        }
         while let Some(run) = self.turns.pop_front() {
             let Some(queue) = self.waiting.get_mut(&run) else { continue };
             let waiter = queue.pop_front();
@@ -123,6 +154,30 @@ mod tests {
         assert!(big[1].as_mut().now_or_never().is_none());
         drop(place);
         assert!(big[1].as_mut().now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn fewer_places_hold_as_taken_ones_come_back_and_more_are_handed_out_at_once() {
+        let limit = FairLimit::new(3);
+        let mut taken = vec![limit.take(1).await, limit.take(1).await, limit.take(1).await];
+        limit.set(1);
+        let mut waits = Box::pin(limit.take(1));
+        for _ in 0..2 {
+            taken.pop();
+            assert!(waits.as_mut().now_or_never().is_none(), "one is still taken, and there is one");
+        }
+        taken.pop();
+        let last = waits.as_mut().now_or_never().unwrap();
+        let (mut second, mut third) = (Box::pin(limit.take(1)), Box::pin(limit.take(1)));
+        assert!(second.as_mut().now_or_never().is_none() && third.as_mut().now_or_never().is_none());
+        limit.set(2);
+        let place = second.as_mut().now_or_never().expect("handed out at once");
+        assert!(third.as_mut().now_or_never().is_none());
+        drop((last, place));
+        assert!(third.as_mut().now_or_never().is_some());
+        drop(third);
+        let state = limit.lock();
+        assert_eq!((state.free, state.owed), (2, 0));
     }
 
     #[tokio::test]

@@ -1,21 +1,35 @@
 //! So many a second, evenly, over all who ask.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
+#[derive(Debug)]
+struct Turns {
+    interval: Duration,
+    next: Option<Instant>,
+}
+
 /// Hands out one turn per interval, in the order of asking.
 #[derive(Debug)]
 pub(crate) struct Pace {
-    interval: Duration,
-    next: Mutex<Option<Instant>>,
+    turns: Mutex<Turns>,
 }
 
 impl Pace {
     /// So many turns a second; 0 counts as 1.
     pub(crate) fn new(per_second: u32) -> Self {
-        Self { interval: Duration::from_secs(1) / per_second.max(1), next: Mutex::new(None) }
+        Self { turns: Mutex::new(Turns { interval: interval(per_second), next: None }) }
+    }
+
+    /// From the next turn but one on, so many a second; 0 counts as 1.
+    pub(crate) fn set(&self, per_second: u32) {
+        self.lock().interval = interval(per_second);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Turns> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for the next turn. One that is given up while it waits is lost.
@@ -29,11 +43,15 @@ impl Pace {
 
     /// When the one who asks now has its turn.
     fn take(&self, now: Instant) -> Instant {
-        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        let turn = next.map_or(now, |next| next.max(now));
-        *next = Some(turn + self.interval);
+        let mut turns = self.lock();
+        let turn = turns.next.map_or(now, |next| next.max(now));
+        turns.next = Some(turn + turns.interval);
         turn
     }
+}
+
+fn interval(per_second: u32) -> Duration {
+    Duration::from_secs(1) / per_second.max(1)
 }
 
 #[cfg(test)]
@@ -49,5 +67,8 @@ mod tests {
         let later = began + Duration::from_secs(60);
         let turns: Vec<_> = (0..3).map(|_| (pace.take(later) - later).as_millis()).collect();
         assert_eq!(turns, [0, 100, 200]);
+        pace.set(2);
+        let turns: Vec<_> = (0..3).map(|_| (pace.take(later) - later).as_millis()).collect();
+        assert_eq!(turns, [300, 800, 1_300]);
     }
 }

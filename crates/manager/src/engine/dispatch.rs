@@ -31,7 +31,7 @@ async fn look(inner: &Arc<Inner>) -> Result<(), StoreError> {
 }
 
 async fn claim(inner: &Arc<Inner>, pool: PoolId) -> Result<(), StoreError> {
-    let tasks_max = inner.pace.limits.tasks as usize;
+    let tasks_max = inner.limits().tasks as usize;
     let room = tasks_max.saturating_sub(inner.running().len());
     let store = &inner.context.store;
     let (claimed, changed) =

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use p2ppool_store::StoreError;
 
-use super::{Inner, Why, runner};
+use super::{Inner, Why, runner, share};
 
 pub(super) async fn run(inner: Arc<Inner>) {
     loop {
@@ -16,6 +16,9 @@ pub(super) async fn run(inner: Arc<Inner>) {
         if let Err(error) = beat(&inner).await {
             tracing::error!(%error, "prolong this manager's claims");
             continue;
+        }
+        if let Err(error) = share::look(&inner).await {
+            tracing::error!(%error, "look for this manager's share of what all do at once");
         }
         if let Err(error) = take_over(&inner, Whose::Nobodys).await {
             tracing::error!(%error, "look for tasks that nobody runs");

@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 
 use p2ppool_store::{ManagerBeat, SeenManager, StoreError};
 
-use super::{Engine, Inner};
+use super::{Engine, Inner, share};
 use crate::limits::ManagerLimits;
 
 /// What this manager tells the others of itself.
@@ -29,6 +29,8 @@ pub struct Colleague {
     pub is_alive: bool,
     /// It is this one.
     pub is_this: bool,
+    /// What it may use of the limits over all managers; of a dead one what it would use by itself.
+    pub share: ManagerLimits,
 }
 
 impl Engine {
@@ -50,17 +52,24 @@ impl Engine {
 
     /// Every manager that said something within a day, oldest first.
     pub async fn managers(&self) -> Result<Vec<Colleague>, StoreError> {
-        let seen = self.0.context.store.managers().await?;
-        let colleague = |seen: SeenManager| Colleague {
-            is_alive: seen.silent <= self.0.pace.lease,
-            is_this: seen.beat.id == self.0.owner,
-            seen,
-        };
-        Ok(seen.into_iter().map(colleague).collect())
+        let mut managers = self.0.colleagues(self.0.context.store.managers().await?);
+        share::divide(&self.all_limits().await?, &mut managers);
+        Ok(managers)
     }
 }
 
 impl Inner {
+    /// The managers that were seen, each with the limits that it told.
+    pub(super) fn colleagues(&self, seen: Vec<SeenManager>) -> Vec<Colleague> {
+        let colleague = |seen: SeenManager| Colleague {
+            is_alive: seen.silent <= self.pace.lease,
+            is_this: seen.beat.id == self.owner,
+            share: serde_json::from_value(seen.beat.limits.clone()).unwrap_or_default(),
+            seen,
+        };
+        seen.into_iter().map(colleague).collect()
+    }
+
     pub(super) fn about(&self) -> ManagerBeat {
         self.about.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

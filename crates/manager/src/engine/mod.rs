@@ -24,6 +24,7 @@ mod retention;
 mod runner;
 pub mod schedule;
 mod selection;
+mod share;
 mod stop;
 mod writer;
 
@@ -40,6 +41,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::actions::Context;
+use crate::all_limits::Share;
 use crate::limits::ManagerLimits;
 
 pub use managers::Colleague;
@@ -58,7 +60,7 @@ pub struct Pace {
     pub heartbeat: Duration,
     /// Between two looks for work that nobody told us of.
     pub look: Duration,
-    /// How much this manager does at once. The engine keeps to the number of tasks; hosts are the fan-out's.
+    /// How much this manager does at once at most. The engine keeps to the number of tasks; hosts are the fan-out's.
     pub limits: ManagerLimits,
     /// How long steps under way may take to end when the manager is told to end.
     pub goodbye: Duration,
@@ -103,6 +105,8 @@ pub(crate) struct Inner {
     schedules: Notify,
     /// A task of this manager may have been told to end by another one.
     beat: Notify,
+    /// What this manager uses of the limits over all.
+    share: watch::Sender<Share>,
     /// What other managers are told of this one.
     about: Mutex<ManagerBeat>,
     /// Rises with every task that ends here.
@@ -151,6 +155,7 @@ impl Engine {
             wake: Notify::new(),
             schedules: Notify::new(),
             beat: Notify::new(),
+            share: watch::Sender::new(Share::least()),
             about: Mutex::new(about),
             ended: watch::Sender::new(0),
             forgot: watch::Sender::new(None),
@@ -160,6 +165,7 @@ impl Engine {
             loops: TaskTracker::new(),
             _lock: lock,
         });
+        share::look(&inner).await?;
         heartbeat::take_over(&inner, heartbeat::Whose::AlsoOwn).await?;
         inner.loops.spawn(dispatch::run(Arc::clone(&inner)));
         inner.loops.spawn(heartbeat::run(Arc::clone(&inner)));

@@ -105,8 +105,11 @@ pub(super) enum Command {
     /// Tasks: list, show, watch, cancel, retry
     #[command(subcommand)]
     Task(TaskCommand),
-    /// List the managers that share the database
-    Managers,
+    /// The managers that share the database, and limits over all of them
+    Managers {
+        #[command(subcommand)]
+        command: Option<crate::cli::manager::ManagersCommand>,
+    },
     /// Schedules: list, show, create, edit, delete, run, preview
     #[command(subcommand)]
     Schedule(crate::cli::schedule::ScheduleCommand),

@@ -7,6 +7,7 @@ mod contained;
 mod fleet;
 mod kill;
 mod life;
+mod limits;
 mod line;
 mod managers;
 mod many;

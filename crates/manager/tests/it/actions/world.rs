@@ -55,6 +55,22 @@ impl World {
         Self { engine, context, folder: Some(folder) }
     }
 
+    /// Another manager on this database, with the same key for secrets.
+    pub(crate) async fn beside(&self, url: &str, ssh: Arc<dyn Transport>) -> Self {
+        Self::on(url, ssh, Some(&self.context.folders.secret_key())).await
+    }
+
+    /// On a database that others may use, too.
+    pub(crate) async fn on(url: &str, ssh: Arc<dyn Transport>, key: Option<&std::path::Path>) -> Self {
+        let folder = tempfile::Builder::new().prefix("p2ppool-world-").tempdir().unwrap();
+        if let Some(key) = key {
+            std::fs::copy(key, Folders::open(folder.path().join("data")).unwrap().secret_key()).unwrap();
+        }
+        let context = Context { ssh, ..context_on(folder.path(), url).await };
+        let engine = Engine::start(context.clone(), pace()).await.unwrap();
+        Self { engine, context, folder: Some(folder) }
+    }
+
     pub(crate) fn folder(&self) -> &std::path::Path {
         self.folder.as_ref().unwrap().path()
     }
@@ -172,9 +188,13 @@ pub(crate) fn count(task: &Task, outcome: Outcome) -> u64 {
 }
 
 async fn context(folder: &std::path::Path) -> Context {
+    context_on(folder, &format!("sqlite:{}", folder.join("data/p2ppool.db").display())).await
+}
+
+async fn context_on(folder: &std::path::Path, database: &str) -> Context {
     let folders = Folders::open(folder.join("data")).unwrap();
     let secrets = Secrets::load_or_create(&folders.secret_key()).unwrap();
-    let store = Store::open(&format!("sqlite:{}", folder.join("data/p2ppool.db").display())).await.unwrap();
+    let store = Store::open(database).await.unwrap();
     let source = NodeSource { chosen: node_binary(), ..NodeSource::of_this_process(None) };
     let bundles = Bundles::new(folders.clone(), store.clone(), source);
     Context::new(store, Events::default(), folders, secrets, bundles)

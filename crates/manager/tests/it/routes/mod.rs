@@ -17,6 +17,7 @@ mod history_commands;
 mod hosts;
 mod joining;
 mod keys;
+mod limits;
 mod meta;
 mod metrics;
 mod nodes;

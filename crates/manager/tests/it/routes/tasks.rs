@@ -173,4 +173,5 @@ async fn a_waiting_task_says_for_which_one_and_managers_say_how_much_they_do_at_
 
     let managers = app.get("managers").await.expect(200).json();
     assert_eq!(managers[0]["limits"], json!({ "connecting": 64, "working": 256, "per_second": 500, "tasks": 64 }));
+    assert_eq!(managers[0]["share"], managers[0]["limits"]);
 }
