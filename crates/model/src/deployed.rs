@@ -87,6 +87,17 @@ pub enum Wrong {
     Version,
 }
 
+impl Wrong {
+    /// The name used in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Package => "package",
+            Self::Namespace => "namespace",
+            Self::Version => "version",
+        }
+    }
+}
+
 /// What a node of the pool should tell; `None`: it does not matter, or is not known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Expected {

@@ -63,6 +63,8 @@ pub const RULES: &[Rule] = &[
     rule("GET", "/version", Anyone),
     rule("GET", "/permissions", Anyone),
     rule("GET", "/managers", Needs::Role(Role::Administrator)),
+    rule("GET", "/managers/limits", Needs::Role(Role::Administrator)),
+    rule("PUT", "/managers/limits", Needs::Role(SuperAdministrator)),
     // people
     rule("POST", "/login", Anyone),
     rule("POST", "/logout", Anyone),
@@ -228,6 +230,8 @@ pub const RULES: &[Rule] = &[
     rule("GET", "/pools/{pool}/nodes/{address}/history", Pool(See)),
     rule("GET", "/pools/{pool}/topology", Pool(See)),
     rule("GET", "/pools/{pool}/deployed", Pool(See)),
+    rule("GET", "/pools/{pool}/deployed.csv", Pool(See)),
+    rule("GET", "/pools/{pool}/deployed.json", Pool(See)),
     rule("POST", "/pools/{pool}/repair", Pool(Manage)),
     // software and files
     rule("GET", "/bundles", Account),

@@ -53,6 +53,12 @@ pub(super) enum HistoryCommand {
         query: Option<String>,
         #[command(flatten)]
         range: RangeArgs,
+        /// Sort by address, began, ended or length [default: those that began last come first]
+        #[arg(long, value_name = "COLUMN", conflicts_with_all = ["node", "csv"])]
+        sort: Option<String>,
+        /// The largest first
+        #[arg(long, requires = "sort")]
+        desc: bool,
         /// How many
         #[arg(long, default_value_t = 100)]
         limit: u32,
@@ -79,9 +85,18 @@ pub(super) enum HistoryCommand {
         query: Option<String>,
         #[command(flatten)]
         when: WhenArgs,
+        /// Sort by host, state, node, version, package, namespace, wrong, problem or looked_at
+        #[arg(long, value_name = "COLUMN")]
+        sort: Option<String>,
+        /// The largest first
+        #[arg(long, requires = "sort")]
+        desc: bool,
         /// How many
         #[arg(long, default_value_t = 1000)]
         limit: u32,
+        /// Print all of them as CSV
+        #[arg(long)]
+        csv: bool,
     },
     /// Install and start what is missing on some hosts, or on all hosts of some states
     Repair {
@@ -187,6 +202,8 @@ pub(super) enum Table {
     Stats,
     /// Hosts
     Hosts,
+    /// Hosts joined with the nodes that they should be, and nodes that are not ours
+    Deployed,
     /// Sessions of nodes
     Sessions,
     /// Tasks
@@ -212,6 +229,12 @@ pub(super) fn add(query: &mut Serializer<'_, String>, name: &str, value: Option<
     if let Some(value) = value {
         query.append_pair(name, &value.to_string());
     }
+}
+
+/// Sorted by a column, up or down.
+fn add_order(query: &mut Serializer<'_, String>, sort: Option<String>, desc: bool) {
+    add(query, "order", sort.as_ref().map(|_| if desc { "desc" } else { "asc" }));
+    add(query, "sort", sort);
 }
 
 pub(super) async fn run(command: HistoryCommand, client: &Client, output: Output) -> Result<ExitCode, CliError> {
@@ -242,9 +265,10 @@ pub(super) async fn run(command: HistoryCommand, client: &Client, output: Output
             let node: String = url::form_urlencoded::byte_serialize(node.as_bytes()).collect();
             show(&format!("pools/{pool}/nodes/{node}/sessions"), query, told::presence, client, output).await?;
         }
-        HistoryCommand::Sessions { pool, query: text, range, limit, .. } => {
+        HistoryCommand::Sessions { pool, query: text, range, sort, desc, limit, .. } => {
             range.add_to(&mut query);
             add(&mut query, "q", text);
+            add_order(&mut query, sort, desc);
             add(&mut query, "limit", Some(limit));
             show(&format!("pools/{pool}/sessions"), query, told::sessions, client, output).await?;
         }
@@ -252,12 +276,18 @@ pub(super) async fn run(command: HistoryCommand, client: &Client, output: Output
             when.add_to(&mut query);
             show(&format!("pools/{pool}/topology"), query, told::topology, client, output).await?;
         }
-        HistoryCommand::Deployed { pool, state, query: text, when, limit } => {
+        HistoryCommand::Deployed { pool, state, query: text, when, sort, desc, limit, csv } => {
             when.add_to(&mut query);
             add(&mut query, "q", text);
-            add(&mut query, "limit", Some(limit));
+            add_order(&mut query, sort, desc);
             let states: Vec<_> = state.iter().map(|state| state.as_str()).collect();
             query.append_pair("state", &states.join(","));
+            if csv {
+                let path = format!("pools/{pool}/deployed.csv?{}", query.finish());
+                client.download(&path, &mut std::io::stdout()).await?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            add(&mut query, "limit", Some(limit));
             show(&format!("pools/{pool}/deployed"), query, told::deployed, client, output).await?;
         }
         HistoryCommand::Repair { pool, host, state, wait } => {
@@ -318,6 +348,7 @@ fn export_path(args: &ExportArgs) -> String {
         Table::Nodes => "nodes",
         Table::Stats => "stats",
         Table::Hosts => "hosts",
+        Table::Deployed => "deployed",
         Table::Sessions => "sessions",
         Table::Tasks => {
             query.append_pair("pool", pool.as_str());

@@ -8,12 +8,13 @@ use p2ppool_model::pool::Pool;
 use p2ppool_model::snapshot::{NodeStatus, Snapshot};
 use p2ppool_model::table::{List, NodeTable, Number, Word};
 use p2ppool_model::{CrawlId, Time};
-use p2ppool_store::{Listed, Page, SnapshotRange, StoreError};
+use p2ppool_store::{Listed, Order, Page, SnapshotRange, StoreError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::service::history::Range;
+use crate::service::sorts::SessionSort;
 use crate::service::{Error, blocking};
 
 /// How far back churn looks when nobody says: a month.
@@ -69,13 +70,30 @@ pub struct Sessions {
     pub items: Vec<NodeSession>,
 }
 
-/// A page of the sessions that overlap a range, whose overlay address contains `text`.
-pub async fn sessions(app: &App, pool: &Pool, range: Range, text: &str, page: Page) -> Result<Sessions, Error> {
+/// Which sessions, in which order.
+#[derive(Clone, Debug)]
+pub struct SessionFilter {
+    /// Part of the overlay address; empty: all.
+    pub text: String,
+    /// Sorted by.
+    pub sort: SessionSort,
+    /// Up or down.
+    pub order: Order,
+}
+
+/// A page of the sessions that overlap a range and that a filter lets through.
+pub async fn sessions(
+    app: &App,
+    pool: &Pool,
+    range: Range,
+    filter: SessionFilter,
+    page: Page,
+) -> Result<Sessions, Error> {
     let Some(window) = window(app, pool, range).await? else { return Ok(Sessions::default()) };
     let mut found = Vec::new();
     let mut stream = std::pin::pin!(app.store.stream_sessions(pool.id, window));
     while let Some(session) = stream.try_next().await? {
-        if session.address.contains(text) {
+        if session.address.contains(&filter.text) {
             if found.len() == SESSIONS_MAX {
                 return Err(Error::BadRequest(format!("more than {SESSIONS_MAX} sessions; ask for a shorter time")));
             }
@@ -83,7 +101,7 @@ pub async fn sessions(app: &App, pool: &Pool, range: Range, text: &str, page: Pa
         }
     }
     blocking(move || {
-        found.sort_by(|a, b| b.began.cmp(&a.began).then_with(|| a.address.cmp(&b.address)));
+        filter.sort.sort(&mut found, filter.order);
         let Listed { total, items } = part(found, page);
         Sessions { window: Some(window), total, items }
     })

@@ -7,7 +7,7 @@ use p2ppool_model::pool::{OverlayKindName, Pool};
 use p2ppool_model::snapshot::Snapshot;
 use p2ppool_model::task::Task;
 use p2ppool_model::{Action, HostId};
-use p2ppool_store::{Page, StoreError};
+use p2ppool_store::{Order, Page, StoreError};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -15,6 +15,7 @@ use crate::accounts::Viewer;
 use crate::app::App;
 use crate::engine::Ask;
 use crate::service::nodes::{When, snapshot_of};
+use crate::service::sorts::DeployedSort;
 use crate::service::{Error, blocking};
 
 /// Hosts joined with the nodes that they should be.
@@ -40,14 +41,27 @@ pub struct DeployedFilter {
     pub states: Vec<DeployedState>,
     /// Part of host name, overlay address, version or problem; empty: all.
     pub text: String,
+    /// Sorted by; without: hosts in their order, then nodes that are not ours.
+    pub sort: Option<DeployedSort>,
+    /// Up or down.
+    pub order: Order,
 }
 
 impl DeployedFilter {
-    fn lets_through(&self, one: &Deployed) -> bool {
-        let part = self.text.to_ascii_lowercase();
+    fn lets_through(&self, one: &Deployed, part: &str) -> bool {
         let texts = [&one.host_name, &one.node, &one.version, &one.problem];
         (self.states.is_empty() || self.states.contains(&one.state))
-            && (part.is_empty() || texts.into_iter().flatten().any(|text| text.to_ascii_lowercase().contains(&part)))
+            && (part.is_empty() || texts.into_iter().flatten().any(|text| text.to_ascii_lowercase().contains(part)))
+    }
+
+    /// The lines that it lets through, in its order.
+    fn of(&self, lines: Vec<Deployed>) -> Vec<Deployed> {
+        let part = self.text.to_ascii_lowercase();
+        let mut found: Vec<Deployed> = lines.into_iter().filter(|one| self.lets_through(one, &part)).collect();
+        if let Some(sort) = self.sort {
+            sort.sort(&mut found, self.order);
+        }
+        found
     }
 }
 
@@ -61,11 +75,22 @@ pub async fn list(
 ) -> Result<DeployedList, Error> {
     let (crawl, expected, joined) = joined(app, pool, when).await?;
     let counts = deployed::counts(&joined);
-    let found: Vec<Deployed> = joined.into_iter().filter(|one| filter.lets_through(one)).collect();
+    let found = blocking(move || filter.of(joined)).await?;
     let total = found.len() as u64;
     let skip = usize::try_from(page.offset).unwrap_or(usize::MAX);
     let items = found.into_iter().skip(skip).take(page.limit as usize).collect();
     Ok(DeployedList { crawl, expected, counts, total, items })
+}
+
+/// Every line that a filter lets through, and the snapshot that was joined.
+pub async fn whole(
+    app: &App,
+    pool: &Pool,
+    when: When,
+    filter: DeployedFilter,
+) -> Result<(Option<Snapshot>, Vec<Deployed>), Error> {
+    let (crawl, _, joined) = joined(app, pool, when).await?;
+    Ok((crawl, blocking(move || filter.of(joined)).await?))
 }
 
 async fn joined(app: &App, pool: &Pool, when: When) -> Result<(Option<Snapshot>, Expected, Vec<Deployed>), Error> {

@@ -26,6 +26,7 @@ pub mod sessions;
 mod share_crawls;
 pub mod share_limits;
 pub mod shares;
+pub mod sorts;
 pub mod ssh;
 pub mod tasks;
 pub mod topology;

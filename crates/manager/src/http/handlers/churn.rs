@@ -3,6 +3,7 @@
 use axum::extract::Path;
 use p2ppool_model::Time;
 use p2ppool_model::churn::Churn;
+use p2ppool_store::Order;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -10,9 +11,10 @@ use crate::http::State;
 use crate::http::body::Query;
 use crate::http::caller::Caller;
 use crate::http::error::ErrorAnswer;
-use crate::http::page::page;
-use crate::service::churn::{NodeHistory, NodePresence, Sessions};
+use crate::http::page::{page, word};
+use crate::service::churn::{NodeHistory, NodePresence, SessionFilter, Sessions};
 use crate::service::history::Range;
+use crate::service::sorts::SessionSort;
 use crate::service::{Error, churn, pools};
 
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -39,10 +41,23 @@ impl WindowQuery {
 pub(crate) struct SessionsQuery {
     /// Part of the overlay address.
     q: String,
+    /// `address`, `began`, `ended` or `length`; without: those that began last come first.
+    sort: Option<String>,
+    /// `asc` or `desc`.
+    order: Option<String>,
     /// Rows at most.
     limit: Option<u32>,
     /// Rows to leave out at the beginning.
     offset: Option<u64>,
+}
+
+impl SessionsQuery {
+    fn filter(&self) -> Result<SessionFilter, Error> {
+        let (sort, order) = (word("sort", self.sort.as_deref())?, word("order", self.order.as_deref())?);
+        let usual = if sort.is_some() { Order::Ascending } else { Order::Descending };
+        let sort = sort.unwrap_or(SessionSort::Began);
+        Ok(SessionFilter { text: self.q.clone(), sort, order: order.unwrap_or(usual) })
+    }
 }
 
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -66,7 +81,7 @@ pub(crate) async fn show(
     Ok(axum::Json(churn::churn(&app, &pool, query.range()).await?))
 }
 
-/// Sessions of nodes, the newest first, each with what is not known of its beginning and its end.
+/// Sessions of nodes, the newest first if nothing else is said, each with what is not known of its beginning and its end.
 #[utoipa::path(get, path = "/pools/{pool}/sessions", tag = "nodes",
     params(("pool" = String, Path), WindowQuery, SessionsQuery),
     responses((status = 200, body = Sessions), (status = 400, body = ErrorAnswer), (status = 404, body = ErrorAnswer)))]
@@ -79,7 +94,7 @@ pub(crate) async fn sessions(
 ) -> Result<axum::Json<Sessions>, Error> {
     let pool = pools::visible(&app, &caller.viewer, &name).await?;
     let page = page(query.limit, query.offset)?;
-    Ok(axum::Json(churn::sessions(&app, &pool, window.range(), &query.q, page).await?))
+    Ok(axum::Json(churn::sessions(&app, &pool, window.range(), query.filter()?, page).await?))
 }
 
 /// When one node was there: first and last seen, its sessions, its uptime share and class.

@@ -11,7 +11,7 @@ use crate::http::State;
 use crate::http::body::{Json, Query};
 use crate::http::caller::Caller;
 use crate::http::error::ErrorAnswer;
-use crate::http::page::page;
+use crate::http::page::{page, word};
 use crate::service::deployed::{self, DeployedFilter, DeployedList, Repair};
 use crate::service::nodes::When;
 use crate::service::{Error, pools};
@@ -31,10 +31,32 @@ pub(crate) struct DeployedQuery {
     state: String,
     /// Part of host name, overlay address, version or problem.
     q: String,
+    /// `host`, `state`, `node`, `version`, `package`, `namespace`, `wrong`, `problem` or `looked_at`; without:
+    /// hosts in their order, then nodes that are not ours.
+    sort: Option<String>,
+    /// `asc` or `desc`.
+    order: Option<String>,
     /// Rows at most.
     limit: Option<u32>,
     /// Rows to leave out at the beginning.
     offset: Option<u64>,
+}
+
+impl DeployedQuery {
+    pub(crate) fn when(&self) -> When {
+        When { crawl: self.crawl, at: self.at }
+    }
+
+    pub(crate) fn filter(&self) -> Result<DeployedFilter, Error> {
+        let words = self.state.split(',').map(str::trim).filter(|word| !word.is_empty());
+        let states = words.map(|word| word.parse().map_err(|why: String| Error::field("state", why)));
+        Ok(DeployedFilter {
+            states: states.collect::<Result<_, _>>()?,
+            text: self.q.clone(),
+            sort: word("sort", self.sort.as_deref())?,
+            order: word("order", self.order.as_deref())?.unwrap_or_default(),
+        })
+    }
 }
 
 /// Every host joined with the node that it should be, and the nodes that are not ours.
@@ -47,12 +69,8 @@ pub(crate) async fn list(
     Query(query): Query<DeployedQuery>,
 ) -> Result<axum::Json<DeployedList>, Error> {
     let pool = pools::visible(&app, &caller.viewer, &name).await?;
-    let words = query.state.split(',').map(str::trim).filter(|word| !word.is_empty());
-    let states = words.map(|word| word.parse().map_err(|why: String| Error::field("state", why)));
-    let filter = DeployedFilter { states: states.collect::<Result<_, _>>()?, text: query.q };
-    let when = When { crawl: query.crawl, at: query.at };
     let page = page(query.limit, query.offset)?;
-    Ok(axum::Json(deployed::list(&app, &pool, when, filter, page).await?))
+    Ok(axum::Json(deployed::list(&app, &pool, query.when(), query.filter()?, page).await?))
 }
 
 /// Installs and starts what is missing on some hosts, or on all hosts of some states.

@@ -7,6 +7,7 @@ use axum::response::Response;
 use futures::{Stream, TryStreamExt, stream};
 use p2ppool_model::Time;
 use p2ppool_model::churn::NodeSession;
+use p2ppool_model::deployed::Deployed;
 use p2ppool_model::host::Host;
 use p2ppool_model::pool::Pool;
 use p2ppool_model::snapshot::Snapshot;
@@ -22,6 +23,7 @@ use crate::http::body::Query;
 use crate::http::caller::Caller;
 use crate::http::error::ErrorAnswer;
 use crate::http::export::{self, Cell, Column, chosen};
+use crate::http::handlers::deployed::DeployedQuery;
 use crate::http::handlers::hosts::HostsQuery;
 use crate::http::handlers::nodes::NodesQuery;
 use crate::http::handlers::tasks::TasksQuery;
@@ -174,6 +176,22 @@ const HOST_COLUMNS: &[Column<Host>] = &[
     ("at", |h| Cell::own(h.known.at)),
 ];
 
+const DEPLOYED_COLUMNS: &[Column<Deployed>] = &[
+    ("host", |d| Cell::int(d.host.map(|host| host.0))),
+    ("host_name", |d| Cell::text(d.host_name.as_deref())),
+    ("state", |d| Cell::word(d.state.as_str())),
+    ("wrong", |d| {
+        let words: Vec<_> = d.wrong.iter().map(|wrong| wrong.as_str()).collect();
+        Cell::own((!words.is_empty()).then(|| words.join(" ")))
+    }),
+    ("node", |d| Cell::text(d.node.as_deref())),
+    ("version", |d| Cell::text(d.version.as_deref())),
+    ("package", |d| Cell::own(d.package.as_ref())),
+    ("namespace", |d| Cell::text(d.namespace.as_deref())),
+    ("problem", |d| Cell::text(d.problem.as_deref())),
+    ("looked_at", |d| Cell::own(d.looked_at)),
+];
+
 const TASK_COLUMNS: &[Column<Task>] = &[
     ("id", |t| Cell::int(Some(t.id.0))),
     ("pool", |t| Cell::text(Some(&t.pool_name))),
@@ -276,6 +294,12 @@ export!(
     hosts(query: HostsQuery, wanted: ColumnsQuery), path(pool)
 );
 
+export!(
+    /// Every host joined with the node that it should be, and the nodes that are not ours.
+    deployed_csv = "/pools/{pool}/deployed.csv", deployed_json = "/pools/{pool}/deployed.json", tag = "hosts",
+    deployed(query: DeployedQuery, wanted: ColumnsQuery), path(pool)
+);
+
 async fn nodes(
     app: &App,
     pool: &Pool,
@@ -359,6 +383,19 @@ async fn hosts(
         async move { app.store.hosts(id, &filter, page).await }
     });
     Ok(export::answer(&file_name(pool, "hosts", None, extension), columns, rows))
+}
+
+async fn deployed(
+    app: &App,
+    pool: &Pool,
+    extension: &str,
+    query: DeployedQuery,
+    wanted: ColumnsQuery,
+) -> Result<Response, Error> {
+    let columns = chosen(DEPLOYED_COLUMNS, wanted.columns.as_deref())?;
+    let (crawl, lines) = service::deployed::whole(app, pool, query.when(), query.filter()?).await?;
+    let name = file_name(pool, "deployed", crawl.map(|crawl| crawl.started), extension);
+    Ok(export::answer(&name, columns, stream::iter(lines.into_iter().map(Ok::<_, StoreError>))))
 }
 
 #[derive(Debug, Default, Deserialize, IntoParams)]

@@ -118,6 +118,42 @@ async fn hosts_are_joined_with_the_nodes_that_they_should_be() {
     let some = app.get("pools/x/deployed?state=unknown,seen_wrong&q=H2").await.expect(200).json();
     assert_eq!((&some["total"], &some["items"][0]["host_name"]), (&json!(1), &json!("h2")));
     assert_eq!(app.get("pools/x/deployed?state=lost").await.problem(422)["field"], "state");
+
+    let sorted = app.get("pools/x/deployed?sort=node&order=desc&limit=2&offset=1").await.expect(200).json();
+    let nodes: Vec<&Value> = sorted["items"].as_array().unwrap().iter().map(|one| &one["node"]).collect();
+    assert_eq!(nodes, ["stranger", "ours"], "after `wrong`; what is not known would be last");
+    assert_eq!(app.get("pools/x/deployed?sort=colour").await.problem(422)["field"], "sort");
+    assert_eq!(app.get("pools/x/deployed?sort=node&order=up").await.problem(422)["field"], "order");
+}
+
+#[tokio::test]
+async fn the_join_is_exported_with_the_filter_and_order_of_the_view() {
+    let app = TestApp::start().await;
+    app.pool("x", "h1\nh2", json!({})).await;
+    let ids = hosts_of(&app, "x").await;
+    let mut wrong = node("wrong", Some(1.0));
+    (wrong.host, wrong.namespace) = (Some(HostId(ids[1])), Some("elsewhere".into()));
+    let mut stranger = node("stranger", None);
+    stranger.version = Some("=1+1".into());
+    crawl(&app, "x", Time(1_000), &[wrong, stranger]).await;
+    crawl(&app, "x", Time(2_000), &[]).await;
+    let at = "at=1970-01-01T00:00:01Z";
+    let columns = "columns=host_name,state,wrong,node,version";
+    let query = format!("{at}&{columns}&state=seen_wrong,seen_not_ours&sort=node");
+    let answer = app.get(&format!("pools/x/deployed.csv?{query}")).await.expect(200);
+    assert!(answer.header("content-disposition").contains("x-deployed-1970-01-01T000001.csv"));
+    let lines: Vec<&str> = answer.text.lines().collect();
+    assert_eq!(
+        lines,
+        ["host_name,state,wrong,node,version", ",seen_not_ours,,stranger,'=1+1", "h2,seen_wrong,namespace,wrong,"]
+    );
+    let json = app.get(&format!("pools/x/deployed.json?{columns}&q=H1")).await.expect(200).json();
+    assert_eq!(json, json!([{ "host_name": "h1", "state": "unknown", "wrong": null, "node": null, "version": null }]));
+    assert_eq!(app.get("pools/x/deployed.csv?columns=colour").await.problem(422)["field"], "columns");
+    assert_eq!(app.get("pools/x/deployed.json?state=lost").await.problem(422)["field"], "state");
+    app.get("pools/nobody/deployed.csv").await.problem(404);
+    let eve = app.person("eve", p2ppool_model::role::Role::Viewer).await;
+    send(app.anonymous(Method::GET, "pools/x/deployed.csv").bearer_auth(eve)).await.problem(404);
 }
 
 #[tokio::test]
@@ -167,6 +203,20 @@ async fn sessions_and_churn_are_told_with_their_bounds() {
             "ended": "1970-01-01T00:00:02.000Z", "after": "1970-01-01T00:00:03.000Z"
         }])
     );
+    let order = |query: &'static str| {
+        let app = &app;
+        async move {
+            let listed = app.get(&format!("pools/x/sessions?{query}")).await.expect(200).json();
+            let names =
+                listed["items"].as_array().unwrap().iter().map(|one| one["address"].as_str().unwrap().to_owned());
+            names.collect::<Vec<_>>().join(" ")
+        }
+    };
+    assert_eq!(order("").await, "comes goes stays", "the newest first");
+    assert_eq!(order("sort=ended").await, "goes comes stays", "what goes on ends last");
+    assert_eq!(order("sort=length&order=desc&limit=1").await, "stays");
+    assert_eq!(order("sort=address&order=desc&limit=2").await, "stays goes");
+    assert_eq!(app.get("pools/x/sessions?sort=colour").await.problem(422)["field"], "sort");
     let goes = app.get("pools/x/nodes/goes/sessions").await.expect(200).json();
     assert_eq!((&goes["class"], &goes["is_there"], &goes["came"]), (&json!("left"), &json!(false), &json!(1)));
     assert_eq!(goes["uptime"], json!({ "least": 0.0, "most": 0.5 }));

@@ -84,6 +84,11 @@ async fn hosts_are_joined_with_nodes_and_repaired_by_name_or_state() {
     let some = shell.json(&["deployed", "x", "--state", "seen_not_ours,unknown", "--at", "1970-01-01T00:00:01Z"]).await;
     assert_eq!((&some["total"], &some["items"][0]["node"]), (&json!(1), &json!("goes")));
     assert!(shell.fails(&["deployed", "x", "--state", "lost"]).await.contains("running_not_seen"));
+    let sorted = shell.json(&["deployed", "x", "--sort", "node", "--desc", "--limit", "1"]).await;
+    assert_eq!((&sorted["total"], &sorted["items"][0]["node"]), (&json!(2), &json!("stays")));
+    let csv = shell.ok(&["deployed", "x", "--csv", "--state", "seen_not_ours"]).await;
+    assert!(csv.lines().count() == 2 && csv.contains("seen_not_ours") && csv.contains("comes"), "{csv}");
+    assert!(shell.fails(&["deployed", "x", "--sort", "colour"]).await.contains("looked_at"));
     assert!(shell.fails(&["repair", "x"]).await.contains("--host"));
     assert!(shell.fails(&["repair", "x", "--state", "running_seen"]).await.contains("nothing to repair"));
     assert!(shell.fails(&["repair", "x", "--host", "h1,h2"]).await.contains("no host `h2`"));
@@ -95,7 +100,7 @@ async fn every_table_is_exported() {
     let app = TestApp::start().await;
     pool(&app).await;
     let shell = Shell::new(&app);
-    for (table, rows) in [("nodes", 2), ("stats", 3), ("hosts", 1), ("sessions", 3), ("tasks", 0)] {
+    for (table, rows) in [("nodes", 2), ("stats", 3), ("hosts", 1), ("deployed", 2), ("sessions", 3), ("tasks", 0)] {
         let csv = shell.ok(&["export", "x", table]).await;
         assert_eq!(csv.lines().count(), 1 + rows, "{table}: {csv}");
         let json: Value = serde_json::from_str(&shell.ok(&["export", "x", table, "--format", "json"]).await).unwrap();
