@@ -11,7 +11,7 @@ const spec = (address: string, port: number | null = null): HostSpec => ({
   location: null,
   labels: {},
 });
-const gate = { address: 'gate', port: 2200, user: 'ops' };
+const gate = { address: 'gate', port: 2200, user: 'ops', handshakes: null };
 const configured = (name: string, host: HostSpec, jumps = [gate]): ConfiguredHost => ({
   name,
   host,
@@ -38,7 +38,9 @@ describe('hosts of an SSH configuration', () => {
   it('tell the ways to them that differ', () => {
     const hosts = [configured('a', spec('a')), configured('b', spec('b')), configured('c', spec('c'), [])];
     expect(waysOf(hosts)).toEqual(['ops@gate:2200', '']);
-    expect(jumpsText([gate, { address: '::1', port: 22, user: null }])).toBe('ops@gate:2200, [::1]:22');
+    expect(jumpsText([gate, { address: '::1', port: 22, user: null, handshakes: null }])).toBe(
+      'ops@gate:2200, [::1]:22',
+    );
   });
 
   it('come after the lines that are there', () => {

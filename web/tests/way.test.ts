@@ -19,8 +19,8 @@ test('what a person typed becomes the settings and back', () => {
     agent: true,
     agent_key: 'SHA256:abc',
     jumps: [
-      { address: 'gate', port: 2200, user: 'ops' },
-      { address: 'inner', port: null, user: null },
+      { address: 'gate', port: 2200, user: 'ops', handshakes: null },
+      { address: 'inner', port: null, user: null, handshakes: null },
     ],
     jump_handshakes: 4,
   });

@@ -38,7 +38,7 @@ export function jumpOf(text: string): JumpHost | undefined {
   const [, user, bracketed, plain, digits] = match;
   const port = digits === undefined ? null : Number(digits);
   if (port !== null && (port < 1 || port > 65_535)) return undefined;
-  return { address: bracketed ?? plain!, port, user: user ?? null };
+  return { address: bracketed ?? plain!, port, user: user ?? null, handshakes: null };
 }
 
 export type WayErrors = Partial<Record<keyof WayForm, string>>;
@@ -62,15 +62,21 @@ export function wayErrors(form: WayForm): WayErrors {
   return errors;
 }
 
-/** The settings, once there are no errors. */
-export function accessOf(form: WayForm): SshAccess {
+/** The settings, once there are no errors. A machine that was there before keeps a limit of its own. */
+export function accessOf(form: WayForm, before: readonly JumpHost[] = []): SshAccess {
+  const limitOf = (jump: JumpHost) => before.find((one) => sameMachine(one, jump))?.handshakes ?? null;
   return {
     agent: form.agent,
     agent_key: form.agent && form.agentKey !== '' ? form.agentKey : null,
-    jumps: parts(form.jumps).flatMap((text) => jumpOf(text) ?? []),
+    jumps: parts(form.jumps)
+      .flatMap((text) => jumpOf(text) ?? [])
+      .map((jump) => ({ ...jump, handshakes: limitOf(jump) })),
     jump_handshakes: form.handshakes === '' ? null : Number(form.handshakes),
   };
 }
+
+const sameMachine = (a: JumpHost, b: JumpHost) =>
+  a.address.toLowerCase() === b.address.toLowerCase() && (a.port ?? 22) === (b.port ?? 22);
 
 const parts = (text: string) =>
   text
