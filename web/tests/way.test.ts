@@ -5,7 +5,7 @@ test('jump hosts are read and written as ssh does', () => {
   for (const text of ['gate', 'ops@gate.example:2200', '[fe80::1]:22', '2001:db8::7']) {
     expect(jumpText(jumpOf(text)!)).toBe(text);
   }
-  expect(jumpOf('ops@[fe80::1]:22')).toEqual({ user: 'ops', address: 'fe80::1', port: 22 });
+  expect(jumpOf('ops@[fe80::1]:22')).toEqual({ user: 'ops', address: 'fe80::1', port: 22, handshakes: null });
   for (const text of ['', 'a b', 'a:0', 'a:99999', 'a:x', '[a', 'u ser@x']) {
     expect(jumpOf(text), text).toBeUndefined();
   }
@@ -33,4 +33,10 @@ test('every wrong field is named', () => {
   const form = { agent: true, agentKey: 'MD5:00', jumps: 'a, b c', handshakes: '0' };
   expect(Object.keys(wayErrors(form)).sort()).toEqual(['agentKey', 'handshakes', 'jumps']);
   expect(wayErrors({ ...form, jumps: 'a,b,c,d,e' }).jumps).toContain('4');
+});
+
+test('a machine that stays keeps its limit', () => {
+  const form = { agent: false, agentKey: '', jumps: 'new, ops@Gate:22', handshakes: '' };
+  const before = [{ address: 'gate', port: null, user: null, handshakes: 3 }];
+  expect(accessOf(form, before).jumps.map(({ handshakes }) => handshakes)).toEqual([null, 3]);
 });
