@@ -84,6 +84,51 @@ test('a link with files and hosts tells them', async ({ page, browser }) => {
   await stranger.close();
 });
 
+test('a link tells places and namespaces as was chosen, and a map without places is refused before it is made', async ({ page, browser, watched }) => {
+  const link = await share(page, 'pools/demo/map', 'no places', async (dialog) => {
+    const places = dialog.getByLabel('It tells where nodes are');
+    const make = dialog.getByRole('button', { name: 'Make the link' });
+    await expect(places).toHaveValue('degree');
+    await dialog.getByRole('checkbox', { name: /^Host names/ }).check();
+    await expect(places).toHaveValue('exact');
+    await dialog.getByRole('checkbox', { name: /^Host names/ }).uncheck();
+    await expect(places).toHaveValue('degree');
+    await places.selectOption('none');
+    await expect(dialog.getByText('A map without places shows nothing')).toBeVisible();
+    await expect(make).toBeDisabled();
+    await dialog.getByRole('checkbox', { name: /^Map/ }).uncheck();
+    await dialog.getByRole('checkbox', { name: /^Nodes/ }).check();
+    await expect(dialog.getByText('Visitors see no places.')).toBeVisible();
+    await expect(dialog.getByText('The newest crawl has demo.')).toBeVisible();
+    await dialog.getByLabel('Only nodes of these namespaces').fill('field\ndemo');
+    await expect(make).toBeEnabled();
+  });
+  const elsewhere = await share(page, 'pools/demo/nodes', 'field only', async (dialog) => {
+    await dialog.getByLabel('Only nodes of these namespaces').fill('field');
+    await dialog.getByLabel('It tells where nodes are').selectOption('city');
+  });
+
+  const stranger = await browser.newContext();
+  const guest = await stranger.newPage();
+  await guest.goto(link);
+  const table = guest.getByRole('region', { name: 'Nodes' });
+  await expect(table.getByText('Answering')).toHaveCount(12);
+  const nodesOf = async (address: string) => {
+    const answer = await guest.request.get(`${url}/api/v1/share/${address.split('/').at(-1)}/nodes`);
+    return ((await answer.json()) as { items: { location?: unknown }[] }).items;
+  };
+  expect((await nodesOf(link)).filter(({ location }) => location)).toEqual([]);
+  expect(await nodesOf(link)).toHaveLength(12);
+  expect(await nodesOf(elsewhere)).toEqual([]);
+  await stranger.close();
+
+  await page.goto(`${url}/pools/demo/settings`);
+  const links = page.getByRole('region', { name: 'Share links' });
+  await expect(links.getByRole('row', { name: /^no places/ })).toContainText('no places · only demo, field');
+  await expect(links.getByRole('row', { name: /^field only/ })).toContainText('places to the city · only field');
+  expect(watched).toEqual([]);
+});
+
 for (const theme of ['light', 'dark'] as const) {
   test(`share pages and their dialog are accessible and fit a phone in the ${theme} theme`, async ({ page, watched }) => {
     await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { emptyShare, endOf, frameText, newShare } from '../src/shares/form';
+import { emptyShare, endOf, frameText, limitsOf, newShare, placesOf, shareErrors } from '../src/shares/form';
 import { pointsOf } from '../src/share/points';
 import type { SharedMap } from '../src/api/sharing';
 import {
@@ -20,6 +20,8 @@ describe('a share link', () => {
       name: 'Map of lab',
       views: ['map'],
       hosts: false,
+      places: 'degree',
+      namespaces: [],
       embed: [],
       from: null,
       to: null,
@@ -38,6 +40,37 @@ describe('a share link', () => {
     expect(share.embed).toEqual(['https://a.org', 'https://b.org', 'https://c.org']);
     expect(share.views).toEqual(['nodes', 'csv']);
     expect(share.expires).toBeNull();
+  });
+
+  it('tells places as exactly as was chosen, and without a choice exactly with hosts alone', () => {
+    const form = emptyShare('lab', 'nodes');
+    expect(placesOf({ ...form, hosts: true })).toBe('exact');
+    expect(newShare({ ...form, hosts: true, places: 'city' }, NOW).places).toBe('city');
+    expect(placesOf({ hosts: false, places: null })).toBe('degree');
+  });
+
+  it('has no map when it tells no places', () => {
+    const form = { ...emptyShare('lab', 'map'), places: 'none' as const };
+    expect(shareErrors(form).places).toContain('map');
+    expect(shareErrors({ ...form, views: ['nodes', 'stats'] })).toEqual({});
+    expect(shareErrors(emptyShare('lab', 'map'))).toEqual({});
+  });
+
+  it('takes namespaces one a line, each once', () => {
+    const form = { ...emptyShare('lab', 'nodes'), namespaces: ' lab, two \n\nfield\nfield' };
+    expect(newShare(form, NOW).namespaces).toEqual(['lab, two', 'field']);
+    expect(shareErrors(form)).toEqual({});
+    const many = Array.from({ length: 33 }, (_, i) => `n${i}`).join('\n');
+    expect(shareErrors({ ...form, namespaces: many }).namespaces).toContain('32');
+    expect(shareErrors({ ...form, namespaces: 'ü'.repeat(128) }).namespaces).toContain('255');
+  });
+
+  it('says in a list what it limits', () => {
+    const share = { hosts: false, places: null, namespaces: [], from: null, to: null };
+    expect(limitsOf(share)).toEqual(['places to a degree']);
+    expect(
+      limitsOf({ ...share, places: 'none', namespaces: ['a', 'b'], to: '2026-06-01T12:00:00Z' }),
+    ).toEqual(['no places', 'only a, b', 'some dates']);
   });
 
   it('is over when it was revoked or its time has come', () => {

@@ -11,6 +11,7 @@ export type Share = Noun<'ShareInfo'>;
 export type MadeShare = Noun<'MadeShare'>;
 export type NewShare = Schemas['NewShare'];
 export type ShareView = Schemas['ShareView'];
+export type Places = Schemas['Places'];
 export type ShareHead = Noun<'ShareHead'>;
 export type SharedMap = Noun<'SharedMap'>;
 export type SharedNodes = Noun<'SharedNodes'>;
