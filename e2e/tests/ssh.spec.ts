@@ -82,7 +82,13 @@ test('a host behind a jump host, which asks for a certificate, is reached as the
   await jumps.fill('not a host');
   await expect(way.getByText('“not a host” is no jump host')).toBeVisible();
   await expect(way.getByRole('button', { name: 'Save the way to the hosts' })).toBeDisabled();
-  await jumps.fill(`${gate.user}@127.0.0.1:${gate.port}`);
+  const gateName = `${gate.user}@127.0.0.1:${gate.port}`;
+  await jumps.fill(gateName);
+  const limit = way.getByLabel(`Handshakes at once through ${gateName}`);
+  await limit.fill('257');
+  await expect(way.getByText('1 to 256.')).toBeVisible();
+  await expect(way.getByRole('button', { name: 'Save the way to the hosts' })).toBeDisabled();
+  await limit.fill('3');
   await way.getByLabel('Handshakes at once through each').fill('2');
   await way.getByRole('button', { name: 'Save the way to the hosts' }).click();
   await expect(page.getByText('Tasks that begin from now on go this way.')).toBeVisible();
@@ -94,11 +100,27 @@ test('a host behind a jump host, which asks for a certificate, is reached as the
   await expect(page.getByText('The jump hosts are reached with SHA256:')).toBeVisible();
   expect(await contact()).toMatchObject({ outcome: 'ok' });
 
+  // A key of its own lets it do without that of all jump hosts.
+  const row = way.getByRole('row', { name: new RegExp(`127.0.0.1:${gate.port}`) });
+  await expect(row).toContainText('the key of all jump hosts, or the pool’s');
+  await way.getByRole('button', { name: 'Use the pool’s key' }).click();
+  await expect(page.getByText('The jump hosts are reached with the pool’s key.')).toBeVisible();
+  expect((await contact()).outcome).not.toBe('ok');
+  await row.getByRole('button', { name: `Own key for ${gateName}` }).click();
+  await way.getByLabel(`Private key for ${gateName} alone`).fill(jumpKey.text);
+  await way.getByRole('button', { name: `Reach ${gateName} with it` }).click();
+  await expect(page.getByText(`${gateName} alone is reached with SHA256:`)).toBeVisible();
+  const own = keygen('-l', '-f', `${jumpKey.path}.pub`).split(' ')[1]!;
+  await expect(row).toContainText(own);
+  expect(await contact()).toMatchObject({ outcome: 'ok' });
+
   // The gate's key was pinned at first contact.
   await page.reload();
   const fingerprint = keygen('-l', '-f', join(gate.folder, 'host_key.pub')).split(' ')[1]!;
-  await expect(way.getByRole('row', { name: new RegExp(`127.0.0.1:${gate.port}`) })).toContainText(fingerprint);
-  await expect(jumps).toHaveValue(`${gate.user}@127.0.0.1:${gate.port}`);
+  await expect(row).toContainText(fingerprint);
+  await expect(row).toContainText(own);
+  await expect(jumps).toHaveValue(gateName);
+  await expect(limit).toHaveValue('3');
   await expect(way.getByLabel('Handshakes at once through each')).toHaveValue('2');
   expect(await problems(page)).toEqual([]);
 
@@ -115,6 +137,9 @@ test('a host behind a jump host, which asks for a certificate, is reached as the
   await expect(way.getByText('The manager runs without an ssh-agent')).toBeVisible();
   await way.getByLabel('Only this key of the agent').fill('MD5:aa');
   await expect(way.getByText('A fingerprint as “ssh-add -l” prints it')).toBeVisible();
+
+  await row.getByRole('button', { name: `Forget the own key of ${gateName}` }).click();
+  await expect(row).toContainText('the key of all jump hosts, or the pool’s');
 });
 
 test('host keys are pinned out of a known_hosts file, and a pinned one is never replaced', async ({ page }) => {
@@ -138,6 +163,10 @@ test('host keys are pinned out of a known_hosts file, and a pinned one is never 
 });
 
 test('hosts come out of an SSH configuration: a preview, wrong lines, their jump host, and no host twice', async ({ page }) => {
+  // The pool goes through the same machine already, as somebody else.
+  const gate = { address: 'gate.example.org', port: 2200, user: 'before', handshakes: 3 };
+  const api = await asAdmin();
+  expect((await api.put(`/api/v1/pools/${POOL}/ssh`, { data: { jumps: [gate] } })).status()).toBe(200);
   await open(page, `pools/${POOL}/hosts`);
   await page.getByRole('button', { name: 'Import…' }).click();
   const dialog = page.getByRole('dialog');
@@ -176,6 +205,7 @@ test('hosts come out of an SSH configuration: a preview, wrong lines, their jump
   await expect(table.getByRole('row')).toHaveCount(3);
   await page.goto(`${url}/pools/${POOL}/settings`);
   await expect(page.getByLabel('Jump hosts', { exact: true })).toHaveValue('gate@gate.example.org:2200');
+  await expect(page.getByLabel('Handshakes at once through gate@gate.example.org:2200')).toHaveValue('3');
 
   // The same text gives nothing new; in the list's own form they come as lines.
   await page.getByRole('button', { name: 'Import from an SSH configuration…' }).click();

@@ -97,15 +97,20 @@ export const sshAccess = (pool: string, signal?: Signal) =>
   answer(client.GET('/api/v1/pools/{pool}/ssh', { params: of(pool), signal }));
 export const putSshAccess = (pool: string, body: SshAccess) =>
   answer(client.PUT('/api/v1/pools/{pool}/ssh', { params: of(pool), body }));
-export const putJumpKey = (pool: string, key: string, passphrase: string) =>
+/** What a call about the key of one jump host, or without one of all of them, says beside its body. */
+const ofJump = (pool: string, jump: string | undefined) => ({
+  ...of(pool),
+  ...(jump === undefined ? {} : { query: { jump } }),
+});
+export const putJumpKey = (pool: string, jump: string | undefined, key: string, passphrase: string) =>
   answer(
     client.PUT('/api/v1/pools/{pool}/ssh/jump-key', {
-      params: of(pool),
+      params: ofJump(pool, jump),
       body: { key, passphrase: passphrase === '' ? null : passphrase },
     }),
   );
-export const deleteJumpKey = (pool: string) =>
-  answer(client.DELETE('/api/v1/pools/{pool}/ssh/jump-key', { params: of(pool) }));
+export const deleteJumpKey = (pool: string, jump?: string) =>
+  answer(client.DELETE('/api/v1/pools/{pool}/ssh/jump-key', { params: ofJump(pool, jump) }));
 export const trustJump = (pool: string, jump: string, fingerprint: string) =>
   answer(client.POST('/api/v1/pools/{pool}/ssh/trust', { params: of(pool), body: { jump, fingerprint } }));
 export const putKnownHosts = (pool: string, text: string) =>
