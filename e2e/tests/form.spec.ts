@@ -119,6 +119,39 @@ test('a bundle tells its files, sizes and digest also in an upgrade', async ({ p
   expect(watched.splice(0).every((line) => line.includes('422'))).toBe(true);
 });
 
+test('another Brunet bundle asks for a namespace and says why, before it is submitted', async ({ page }) => {
+  // The real pool, as if it ran an older Brunet bundle.
+  await page.route(/\/api\/v1\/pools(\/demo)?(\?|$)/, async (route) => {
+    const answer = await route.fetch();
+    const told = (await answer.json()) as { name: string }[] | { name: string };
+    const older = <T extends { name: string }>(pool: T) =>
+      pool.name === 'demo' ? { ...pool, kind: 'brunet', bundle: `sha256:${'0'.repeat(64)}` } : pool;
+    return route.fulfill({ response: answer, json: Array.isArray(told) ? told.map(older) : older(told) });
+  });
+  await open(page, 'pools/demo');
+  await page.getByRole('button', { name: 'More actions for demo' }).click();
+  await page.getByRole('button', { name: /^Upgrade/ }).click();
+  const dialog = page.getByRole('dialog');
+  const upgrade = dialog.getByRole('button', { name: 'Upgrade on 12 hosts' });
+  await expect(upgrade).toBeEnabled();
+  await expect(dialog.getByLabel('New namespace')).toHaveCount(0);
+
+  await dialog.getByLabel('Software').selectOption({ index: 1 });
+  await expect(dialog.getByText('would mix in one ring')).toBeVisible();
+  await expect(upgrade).toBeDisabled();
+  const namespace = dialog.getByLabel('New namespace');
+  await namespace.fill('demo');
+  await expect(dialog.getByText('is the namespace of the old bundle: choose another')).toBeVisible();
+  await expect(upgrade).toBeDisabled();
+  await namespace.fill('demo-2');
+  await expect(upgrade).toBeEnabled();
+  await namespace.fill('');
+  await dialog.getByRole('checkbox', { name: /^Keep demo/ }).check();
+  await expect(namespace).toBeDisabled();
+  await expect(upgrade).toBeEnabled();
+  expect(await problems(page)).toEqual([]);
+});
+
 test('how long nodes are kept is a setting of the pool, with bounds', async ({ page }) => {
   await open(page, 'pools/demo/settings');
   await page.getByText('More', { exact: true }).last().click();

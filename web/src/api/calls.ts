@@ -124,6 +124,10 @@ export const uploadBundle = (file: File, progress: (share: number) => void) =>
 export interface ActionParams {
   bundle?: string;
   rolling?: Rolling;
+  /** Of upgrade: what changes before hosts are brought to it. */
+  settings?: { namespace: string };
+  /** Of upgrade: nodes of another Brunet bundle share the namespace of the old one. */
+  keep_namespace?: boolean;
   /** Of stop: what becomes of the pool here. */
   keep?: boolean;
   forget?: boolean;
