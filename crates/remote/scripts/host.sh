@@ -275,10 +275,10 @@ signal_group() {
   if [ "$GROUP" = "$PID" ]; then kill "-$2" "-$PID" 2>/dev/null; else kill -s "$2" "$PID" 2>/dev/null; fi
 }
 
-# gone RECORD SECONDS: waits for its end.
+# gone RECORD SECONDS: waits for its end, so long at least: whole seconds are all that `now` knows.
 gone() {
   now
-  _until=$((NOW + $2))
+  _until=$((NOW + $2 + 1))
   while alive "$1"; do
     [ "$NOW" -lt "$_until" ] || return 1
     nap
@@ -1077,7 +1077,7 @@ halt() {
       signal "$SUPERVISOR" KILL
     else
       signal "$SUPERVISOR" TERM
-      gone "$SUPERVISOR" $((STOP_WAIT + 3)) || signal "$SUPERVISOR" KILL
+      gone "$SUPERVISOR" $((STOP_WAIT + 6)) || signal "$SUPERVISOR" KILL
     fi
     gone "$SUPERVISOR" 2 || fail stop_failed "the supervisor, process $SUPERVISOR_PID, did not end"
   fi

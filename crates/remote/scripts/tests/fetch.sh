@@ -24,7 +24,7 @@ test_logs_come_whole_and_exact() {
   node_with 'echo "first line"; head -c 300000 /dev/urandom; echo; echo "last line"; trap "exit 0" TERM; : >up; while :; do sleep 0.1; done' one
   install one
   ok start
-  must_come 10 log_says "last line"
+  must_come log_says "last line"
   echo older >"$ROOT/logs/node-20200101-000000-1000.log"
   fetch "logs"
   cmp got/node.log "$ROOT/logs/node.log" || stop_test "another log"
@@ -38,7 +38,7 @@ test_of_logs_over_the_limit_the_newest_end_comes() {
   node_with 'trap "exit 0" TERM; i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo "line $i"; done; : >up; while :; do sleep 0.1; done' one
   install one
   ok start
-  must_come 10 log_says "line 3000"
+  must_come log_says "line 3000"
   echo older >"$ROOT/logs/node-20200101-000000-1000.log"
   fetch "'logs' 'max=2000'"
   has '"truncated":true'
@@ -57,15 +57,30 @@ test_a_noisy_node_fills_a_bounded_number_of_files() {
   node_with 'trap "exit 0" TERM; head -c 5000000 /dev/zero | tr "\\0" x; echo; echo "last words"; : >up; while :; do sleep 0.1; done' one
   install one
   ok start
-  must_come 20 log_says "last words"
+  # wherever the last file begins
+  must_come grep -q "last words" -r "$ROOT/logs"
   is "$(ls "$ROOT/logs" | grep -c '^node-.*log$')" 7
   for file in "$ROOT"/logs/*; do
     [ "$(wc -c <"$file")" -le $((131072 + 65536)) ] || stop_test "$(ls -l "$ROOT/logs")"
   done
   # and it still writes
   ok stop
-  must_come 5 log_says "p2ppool: stopped"
+  must_come grep -q "p2ppool: stopped" -r "$ROOT/logs"
   ok remove
+}
+
+# The node says this soon, whole.
+say_word() {
+  echo "$1" >word.new
+  mv word.new "$ROOT/shared/word"
+}
+
+# A log has ended; until then the node says one word more.
+rotated() {
+  set -- "$ROOT"/logs/node-*.log
+  [ ! -e "$1" ] || return 0
+  [ -e "$ROOT/shared/word" ] || say_word "said at midnight"
+  return 1
 }
 
 test_a_new_day_begins_a_new_log() {
@@ -81,18 +96,18 @@ esac
 DATE
   chmod +x days/date
   PATH=$WORK/days:$PATH
-  node_with 'trap "exit 0" TERM; echo up; : >up; while :; do [ ! -e word ] || { cat word; rm word; }; sleep 0.1; done' one
+  node_with 'trap "exit 0" TERM; echo up; : >up; while :; do [ ! -e word ] || { mv word said; cat said; }; sleep 0.1; done' one
   install one
   ok start
   # the logger knows its day before it reads on
-  must_come 5 log_says "^up$"
-  echo "said on the first day" >"$ROOT/shared/word"
-  must_come 5 log_says "first day"
+  must_come log_says "^up$"
+  say_word "said on the first day"
+  must_come log_says "first day"
   echo 20260102 >day
-  echo "said at midnight" >"$ROOT/shared/word"
-  must_come 5 sh -c 'ls "$1"/logs/node-*.log 2>/dev/null' sh "$ROOT"
-  echo "said on the second day" >"$ROOT/shared/word"
-  must_come 5 log_says "second day"
+  # the day is looked at after some lines
+  must_come rotated
+  say_word "said on the second day"
+  must_come log_says "second day"
   if log_says "first day"; then stop_test "the first day is in the second's log"; fi
   grep -q "first day" "$ROOT"/logs/node-*.log || stop_test "the first day is lost"
   ok remove

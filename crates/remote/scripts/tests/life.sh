@@ -35,9 +35,9 @@ test_supervisors_at_once_give_one_node() {
   install one
   echo run >"$ROOT/run/wanted"
   for n in 1 2 3 4 5; do sh "$ROOT/releases/$DIGEST/host.sh" supervise "$ROOT" >"out.$n" 2>&1 & done
-  must_come 5 sh -c 'test "$(cat out.* | grep -c "supervises this node already")" -eq 4'
-  must_come 5 count_is 1
-  must_come 5 is_running
+  must_come sh -c 'test "$(cat out.* | grep -c "supervises this node already")" -eq 4'
+  must_come count_is 1
+  must_come is_running
   ok stop
   count_is 0 || stop_test "nodes: $(nodes)"
   ok remove
@@ -52,7 +52,7 @@ test_the_supervisor_holds_nothing_of_the_session() {
   serving=$!
   exec 9>in
   echo start >&9
-  must_come 10 grep -q '"step":"start","ok":true' out
+  must_come grep -q '"step":"start","ok":true' out
   ANSWER=$(tail -n 1 out)
   field pid
   node=$VALUE
@@ -82,8 +82,8 @@ test_a_node_that_dies_is_started_again() {
   ok start
   field pid
   kill -s KILL "$VALUE"
-  must_come 10 restarts_reach 1
-  must_come 10 is_running
+  must_come restarts_reach 1
+  must_come is_running
   ok status
   lacks "\"pid\":$VALUE,"
   has '"restarts":1' '"last_exit":"signal 9"'
@@ -98,7 +98,7 @@ test_a_crash_loop_backs_off() {
   install one
   ok start
   : >"$ROOT/shared/go"
-  must_come 20 restarts_reach 4
+  must_come restarts_reach 4
   is "$(sed -n 's/.*next start in \(.*\) s$/\1/p' "$ROOT/logs/node.log" | head -n 4 | tr '\n' ' ')" "1 2 2 2 "
   ok status
   has '"last_exit":"status 3"' '"wanted":"run"'
@@ -115,7 +115,7 @@ test_a_node_that_ran_long_is_restarted_at_once_again() {
   node_with ': >up; sleep 1.5; exit 3' one
   install one
   ok start
-  must_come 20 restarts_reach 3
+  must_come restarts_reach 3
   is "$(sed -n 's/.*next start in \(.*\) s$/\1/p' "$ROOT/logs/node.log" | head -n 3 | tr '\n' ' ')" "1 1 1 "
   ok remove
 }
@@ -143,7 +143,7 @@ test_a_node_that_gets_never_ready_is_said_so_and_left_running() {
   field pid
   pid=$VALUE
   : >"$ROOT/shared/go"
-  must_come 5 test -e "$ROOT/shared/up"
+  must_come test -e "$ROOT/shared/up"
   ok start
   has '"changed":false' "\"pid\":$pid"
   ok remove
@@ -183,7 +183,7 @@ test_a_hard_stop_kills_without_a_word() {
   node_with "trap 'echo got TERM; exit 0' TERM; : >up; while :; do sleep 0.1; done" one
   install one
   ok start
-  must_come 5 test -e "$ROOT/shared/up"
+  must_come test -e "$ROOT/shared/up"
   field pid
   ok stop hard=1
   has '"changed":true'
@@ -192,7 +192,7 @@ test_a_hard_stop_kills_without_a_word() {
   ! grep -q "got TERM" "$ROOT/logs/node.log" || stop_test "it could say goodbye"
   rm "$ROOT/shared/up"
   ok start
-  must_come 5 test -e "$ROOT/shared/up"
+  must_come test -e "$ROOT/shared/up"
   ok stop
   nothing_left
   grep -q "got TERM" "$ROOT/logs/node.log" || stop_test "no goodbye after a start that followed"
@@ -241,7 +241,7 @@ test_a_start_after_a_reboot_works() {
   ok start
   # as after a power cut: the processes are gone, the files are there, the boot is another
   kill_left
-  must_come 5 count_is 0
+  must_come count_is 0
   other=11111111-1111-1111-1111-111111111111
   for file in "$ROOT/run/node" "$ROOT/run/ready"; do sed -i "s/ [^ ]*$/ $other/" "$file"; done
   for file in "$ROOT"/run/*.lock/*\ *-*; do mv "$file" "${file% *} $other"; done
@@ -261,7 +261,7 @@ test_a_killed_supervisor_leaves_no_second_node() {
   ok status
   field supervisor
   kill -s KILL "$VALUE"
-  must_come 5 ended "$VALUE"
+  must_come ended "$VALUE"
   ok status
   has '"supervisor":null' "\"pid\":$node"
   ok start
@@ -272,7 +272,7 @@ test_a_killed_supervisor_leaves_no_second_node() {
   ok status
   field supervisor
   kill -s KILL "$VALUE"
-  must_come 5 ended "$VALUE"
+  must_come ended "$VALUE"
   ok stop
   has '"changed":true'
   count_is 0 || stop_test "nodes: $(nodes)"
@@ -328,7 +328,7 @@ JS
   : >listen.out # what an earlier listener said must not count
   node "$WORK/listen.cjs" "$@" >>listen.out 2>&1 &
   listening=$!
-  must_come 10 grep -q . listen.out
+  must_come grep -q . listen.out
   grep -q listens listen.out || skip "can't listen at $*: $(cat listen.out)"
 }
 

@@ -70,7 +70,9 @@ test_a_preflight_warns_and_refuses_in_plain_words() {
 }
 
 test_a_node_that_wants_another_signal_gets_all_the_time_and_never_term() {
-  node_with 'trap "echo got term; exit 0" TERM; trap "sleep 2; echo said goodbye; exit 3" USR1; : >up; while :; do sleep 0.1; done' polite
+  # longer than half of the time that a node gets, by which others get TERM
+  export P2PPOOL_STOP_WAIT=8
+  node_with 'trap "echo got term; exit 0" TERM; trap "sleep 5; echo said goodbye; exit 3" USR1; : >up; while :; do sleep 0.1; done' polite
   echo USR1 >"$WORK/pack.polite/stop_signal"
   install polite
   ok start
