@@ -168,16 +168,18 @@ fn bracketed(place: &JumpHost) -> String {
 }
 
 /// The machines before `name`, the nearest first; names of the configuration among them become what it says of them.
+/// A machine is never behind itself: `Host *` with a `ProxyJump` means the others.
 fn through(blocks: &[Block], name: &str, depth: usize) -> Result<Vec<JumpHost>, String> {
     let Some(text) = first(blocks, name, Keyword::ProxyJump) else { return Ok(Vec::new()) };
     if depth >= ssh::JUMPS_MAX {
         return Err(format!("{name} is behind more than {} jump hosts, or behind itself", ssh::JUMPS_MAX));
     }
     let mut all = Vec::new();
-    for (index, jump) in ssh::jumps(&text)?.into_iter().enumerate() {
+    let before = ssh::jumps(&text)?.into_iter().take_while(|jump| !jump.address.eq_ignore_ascii_case(name));
+    for (index, jump) in before.enumerate() {
         let alias = jump.address.clone();
         // as ssh does: only the first one is asked for its own ProxyJump
-        if index == 0 && alias != name {
+        if index == 0 {
             all.extend(through(blocks, &alias, depth + 1)?);
         }
         let value = |wanted| first(blocks, &alias, wanted);
@@ -294,6 +296,15 @@ Host *
         let chain = parse("Host a\nProxyJump b\nHost b\nProxyJump c\nHost c\n");
         let jumps: Vec<_> = chain.hosts[0].jumps.iter().map(|jump| jump.address.as_str()).collect();
         assert_eq!(jumps, ["c", "b"]);
+    }
+
+    #[test]
+    fn no_machine_is_behind_itself() {
+        let config = parse("Host node gate inner\nHost *\nProxyJump gate,inner\n");
+        assert_eq!(config.errors, []);
+        let jumps = config.hosts.iter().map(|host| host.jumps.iter().map(|jump| jump.address.as_str()).collect());
+        let jumps: Vec<Vec<_>> = jumps.collect();
+        assert_eq!(jumps, [vec!["gate", "inner"], vec![], vec!["gate"]]);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use crate::accounts::{Secret, SecretHash, Viewer};
 use crate::app::App;
+use crate::geo::Credit;
 use crate::service::Error;
 use crate::service::share_limits::{Places, namespaces};
 
@@ -305,7 +306,9 @@ impl Opened {
         use futures::TryStreamExt as _;
         let Some(crawl) = crawl else { return Ok(SharedMap::default()) };
         let mut points = std::pin::pin!(app.store.stream_points(crawl.id));
-        let mut map = SharedMap { crawl: Some(self.told_crawl(app, crawl).await?), ..SharedMap::default() };
+        let located = app.store.located(crawl.id).await?.unwrap_or_default();
+        let credits = app.geo.sources(&app.store).await?.credits(&located);
+        let mut map = SharedMap { crawl: Some(self.told_crawl(app, crawl).await?), credits, ..SharedMap::default() };
         let within = &self.share.settings.namespaces;
         let is_within = |name: Option<&str>| name.is_some_and(|name| within.iter().any(|one| one == name));
         while let Some(point) = points.try_next().await? {
@@ -430,6 +433,8 @@ pub struct SharedMap {
     pub points: Vec<SharedPoint>,
     /// Nodes that have none.
     pub unlocated: u64,
+    /// Whom to thank, with a link, where these points are shown.
+    pub credits: Vec<Credit>,
 }
 
 #[cfg(test)]

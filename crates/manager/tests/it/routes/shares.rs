@@ -1,6 +1,7 @@
 //! Share links, and attempts to get more out of them than they show.
 
 use p2ppool_model::Time;
+use p2ppool_model::geo::Located;
 use p2ppool_model::host::Location;
 use p2ppool_model::role::Role;
 use p2ppool_model::snapshot::Node;
@@ -257,6 +258,22 @@ async fn places_are_told_as_exactly_as_the_link_says_and_are_sorted_by_only_when
         let sorted = ask(&app, &token, "/nodes?sort=location").await;
         assert_eq!(sorted.status == 200, latitude == json!(45.76), "{hosts} {places}: {}", sorted.text);
     }
+}
+
+#[tokio::test]
+async fn whoever_placed_the_shown_nodes_is_thanked() {
+    let (app, _, _) = world().await;
+    let token = link(&app, json!({ "views": ["map"] })).await;
+    assert_eq!(ask(&app, &token, "/map").await.expect(200).json()["credits"], json!([]));
+    let newest = crawl(&app, "x", hours(4), &[secretive("peer-4")]).await;
+    let pool = app.app.store.pool_by_name(&"x".parse().unwrap()).await.unwrap();
+    let located = Located { dbip: 1, ..Located::default() };
+    app.app.store.set_located(pool.id, newest, located).await.unwrap();
+    let map = ask(&app, &token, "/map").await.expect(200).json();
+    assert_eq!(
+        (&map["points"][0]["status"], &map["credits"][0]["url"]),
+        (&json!("answering"), &json!("https://db-ip.com"))
+    );
 }
 
 /// Two crawls of nodes in the namespaces `lab` and `canary-grid`, and one that says none.
