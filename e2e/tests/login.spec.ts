@@ -5,9 +5,7 @@ test('a person logs in with the printed password and finds the demo', async ({ p
   await expect(page.getByText('You can’t see your tokens.')).toBeVisible();
   await page.getByRole('note').getByRole('link', { name: 'Log in' }).click();
   await expect(page).toHaveURL(/\/login\?next=settings%2Ftokens%3Fa%3Db$/);
-  await page.goto(`${url}/settings/sessions?a=b`);
-  await expect(page).toHaveURL(/\/login\?next=settings%2Fsessions%3Fa%3Db$/);
-  expect(watched.splice(0).every((line) => line.includes('401'))).toBe(true);
+  expect(watched).toEqual([]);
   await page.goto(`${url}/login?next=pools%2Fdemo%2Fnodes`);
   await page.getByLabel('Name').fill('admin');
   await page.getByLabel('Password').fill('not the password');
