@@ -37,7 +37,7 @@ test('a link shows what was chosen, hides the rest, counts, may be embedded, and
   await expect(guest.locator('canvas')).toHaveAttribute('data-nodes', '12');
   await expect(guest.getByText('12 of 12 nodes')).toBeVisible();
   await expect(guest.getByText('for the lab')).toBeVisible();
-  await expect(guest.locator('[data-credits]')).toContainText('IP geolocation by DB-IP, where it was used');
+  await expect(guest.locator('[data-credits]')).toHaveText('Positions are approximate · Map: Natural Earth');
 
   await guest.getByRole('link', { name: 'View as table' }).click();
   const table = guest.getByRole('region', { name: 'Nodes' });
