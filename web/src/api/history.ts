@@ -1,5 +1,6 @@
 /** Calls about what crawls found over time: statistics, sessions, the ring, and what is deployed. */
 
+import type { Order } from '../components/DataTable.svelte';
 import type { When } from './calls';
 import { answer, apiUrl, client, segment } from './http';
 import type { DeployedState } from './types';
@@ -14,6 +15,8 @@ export interface TimeSpan {
 
 interface Slice {
   q?: string;
+  sort?: string;
+  order?: Order;
   limit?: number;
   offset?: number;
 }
@@ -53,15 +56,18 @@ export const churn = (pool: string, span: TimeSpan, signal?: Signal) =>
   answer(client.GET('/api/v1/pools/{pool}/churn', { params: { ...of(pool), query: { ...span } }, signal }));
 export const sessions = (pool: string, query: TimeSpan & Slice, signal?: Signal) =>
   answer(client.GET('/api/v1/pools/{pool}/sessions', { params: { ...of(pool), query }, signal }));
-export const sessionsFile = (pool: string, span: TimeSpan, form: 'csv' | 'json') =>
-  apiUrl(`pools/${segment(pool)}/sessions.${form}`, { ...span });
+export const sessionsFile = (pool: string, query: TimeSpan & { q?: string }, form: 'csv' | 'json') =>
+  apiUrl(`pools/${segment(pool)}/sessions.${form}`, { ...query });
 
 /** What changed from one crawl to another; without `from`, from the one before. */
 export const diff = (pool: string, query: { from?: number; to?: number }, signal?: Signal) =>
   answer(client.GET('/api/v1/pools/{pool}/diff', { params: { ...of(pool), query }, signal }));
 
-export const deployed = (pool: string, query: When & Slice & { state?: string }, signal?: Signal) =>
+export type DeployedQuery = When & Slice & { state?: string };
+export const deployed = (pool: string, query: DeployedQuery, signal?: Signal) =>
   answer(client.GET('/api/v1/pools/{pool}/deployed', { params: { ...of(pool), query }, signal }));
+export const deployedFile = (pool: string, query: DeployedQuery, form: 'csv' | 'json') =>
+  apiUrl(`pools/${segment(pool)}/deployed.${form}`, { ...query });
 /** Asks for a task that makes these hosts, or all of these states, right. */
 export const repair = (pool: string, what: { hosts: number[]; state: DeployedState[] }) =>
   answer(client.POST('/api/v1/pools/{pool}/repair', { params: of(pool), body: what }));
