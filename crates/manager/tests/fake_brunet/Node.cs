@@ -63,14 +63,16 @@ public static class Node {
       if (uri.Scheme == "udp") remote.Add(new IPEndPoint(IPAddress.Parse(uri.Host), uri.Port));
       else if (uri.Scheme != "tcp" && uri.Scheme != "function") throw new ArgumentException(node.InnerText);
     }
+    bool serves = Text(config, "XmlRpcManager/Enabled") == "true";
     // the last one has the config's address and the port
     Brunet.Overlay first = null;
     for (int i = 1; i <= count; i++) {
       Brunet.Overlay overlay = i < count ? new Brunet.Overlay(realm, Brunet.Base32.Fresh(), 0, remote) : new Brunet.Overlay(realm, own, udp, remote);
-      overlay.Answer = method => Answer(overlay, method);
+      string ipop = realm == "mixed" && !serves ? (i % 2 == 1 ? "grid" : "lab") : null;
+      overlay.Answer = method => Answer(overlay, method, ipop);
       first = first ?? overlay;
     }
-    if (Text(config, "XmlRpcManager/Enabled") == "true")
+    if (serves)
       new Brunet.Services.XmlRpc.Server(first, int.Parse(Text(config, "XmlRpcManager/Port")));
     Console.WriteLine("Starting at {0}, {1} is connecting to {2}.", DateTime.UtcNow, own, realm);
 
@@ -84,13 +86,23 @@ public static class Node {
   static string Member(string name, string value) { return "<member><name>" + name + "</name><value>" + value + "</value></member>"; }
   static string String(string text) { return "<string>" + text + "</string>"; }
 
-  static string Answer(Brunet.Overlay overlay, string method) {
+  static string Array(string text) { return "<array><data>" + (text == null ? "" : "<value>" + String(text) + "</value>") + "</data></array>"; }
+
+  // in the namespace `mixed` the nodes of a host carry two IPOP networks in turn, each at an address of its own
+  static string Ipop(string network) {
+    if (network == null) return Member("localips", Array(null)) + Member("type", String("BasicNode"));
+    bool grid = network == "grid";
+    return Member("localips", Array(grid ? "192.0.2.10" : "198.51.100.10")) + Member("type", String("IpopNode"))
+      + Member("IpopNamespace", String(network)) + Member("VirtualIPs", Array(grid ? "10.250.0.2" : "10.251.0.2"));
+  }
+
+  static string Answer(Brunet.Overlay overlay, string method, string ipop) {
     string bare = Environment.GetEnvironmentVariable("FAKE_WITHOUT_INFORMATION");
     if (method == "sys:link.GetNeighbors") return Neighbors(overlay);
     if (method == "Information.Info" && bare == null)
-      return "<struct>" + Member("neighbors", Neighbors(overlay)) + Member("localips", "<array><data /></array>")
-        + Member("udp", "<i4>" + overlay.Peers.Count + "</i4>") + Member("geo_loc", String(","))
-        + Member("tcp", "<i4>0</i4>") + Member("type", String("BasicNode")) + Member("tunnel", "<i4>0</i4>")
+      return "<struct>" + Member("neighbors", Neighbors(overlay)) + Member("geo_loc", String(","))
+        + Member("udp", "<i4>" + overlay.Peers.Count + "</i4>") + Ipop(ipop)
+        + Member("tcp", "<i4>0</i4>") + Member("tunnel", "<i4>0</i4>")
         + Member("cons", "<i4>" + overlay.Peers.Count + "</i4>") + "</struct>";
     return "!No Handler for method: " + method;
   }

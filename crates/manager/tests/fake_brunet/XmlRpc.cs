@@ -17,7 +17,7 @@ namespace Brunet.Services.XmlRpc {
     public Server(Brunet.Overlay overlay, int port) {
       this.overlay = overlay;
       HttpListener listener = new HttpListener();
-      listener.Prefixes.Add("http://*:" + port + "/");
+      listener.Prefixes.Add("http://" + (overlay.Alone ? "127.0.0.1" : "*") + ":" + port + "/");
       listener.Start();
       new Thread(() => {
         while (true) { HttpListenerContext context = listener.GetContext(); ThreadPool.QueueUserWorkItem(_ => Serve(context)); }
