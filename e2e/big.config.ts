@@ -10,5 +10,5 @@ export default defineConfig({
   timeout: 300_000,
   expect: { timeout: 60_000 },
   reporter: 'list',
-  use: browser,
+  use: { ...browser, actionTimeout: 30_000 },
 });
