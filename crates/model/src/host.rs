@@ -60,11 +60,16 @@ impl HostSpec {
 
     /// `address`, `address:port` or `[v6]:port`, as in a host list.
     pub fn display(&self) -> String {
-        match self.port {
-            None => self.address.clone(),
-            Some(port) if self.address.contains(':') => format!("[{}]:{port}", self.address),
-            Some(port) => format!("{}:{port}", self.address),
-        }
+        with_port(&self.address, self.port)
+    }
+}
+
+/// An address and its SSH port as in a host list: see [`HostSpec::display`].
+pub fn with_port(address: &str, port: Option<u16>) -> String {
+    match port {
+        None => address.to_owned(),
+        Some(port) if address.contains(':') => format!("[{address}]:{port}"),
+        Some(port) => format!("{address}:{port}"),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::str::FromStr;
 
-use p2ppool_model::host::{Host, HostSpec};
+use p2ppool_model::host::{Host, HostSpec, with_port};
 use p2ppool_model::host_list::HOSTS_MAX;
 use p2ppool_model::{HostId, PoolId};
 
@@ -40,6 +40,17 @@ pub struct HostCounts {
     pub unknown: u64,
     /// Hosts taken off the list that are not clean yet.
     pub leaving: u64,
+}
+
+/// Where a host of the list is; what is known of it is left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostPlace {
+    /// The host.
+    pub host: HostId,
+    /// Its address as people see it, with its port where it has one.
+    pub address: String,
+    /// It was taken off the list, and only waits to be clean.
+    pub leaving: bool,
 }
 
 /// Which hosts, in which order.
@@ -179,6 +190,25 @@ impl Store {
         })
         .tried("list hosts")?;
         rows.into_iter().map(HostRow::host).collect()
+    }
+
+    /// What [`Self::pool_hosts`] lists, without what is known of each: a fifth of the work when a task is queued.
+    pub async fn pool_host_places(&self, pool: PoolId) -> Result<Vec<HostPlace>> {
+        let rows: Vec<(i64, String, Option<i64>, bool)> = on!(self.db.read(), conn => {
+            sqlx::query_as(
+                "SELECT id, address, port, leaving FROM hosts WHERE pool_id = $1 ORDER BY leaving, line, id",
+            )
+            .bind(pool.0)
+            .fetch_all(conn)
+            .await
+        })
+        .tried("list hosts")?;
+        let place = |(id, address, port, leaving): (i64, String, Option<i64>, bool)| HostPlace {
+            host: HostId(id),
+            address: with_port(&address, port.and_then(|port| u16::try_from(port).ok())),
+            leaving,
+        };
+        Ok(rows.into_iter().map(place).collect())
     }
 
     /// A page of the hosts that a filter lets through.

@@ -64,7 +64,7 @@ pub use files::{FILE_PART_BYTES, StoredFile};
 pub use grants::PoolGrant;
 pub use host_keys::HostKey;
 pub use host_known::Learnt;
-pub use hosts::{HostCounts, HostFilter, HostSort, HostsSet};
+pub use hosts::{HostCounts, HostFilter, HostPlace, HostSort, HostsSet};
 pub use managers::{LocalNodeOwner, ManagerBeat, SeenManager};
 pub use node_query::{NodeFilter, NodeSort, rows as filtered_rows};
 pub use node_sessions::KnownNode;

@@ -158,9 +158,10 @@ impl Engine {
         if action == Action::Crawl {
             return Ok(Vec::new());
         }
-        let hosts = self.0.context.store.pool_hosts(pool.id).await?;
+        let store = &self.0.context.store;
         if let Action::Fault = action {
             let fault: Option<Fault> = serde_json::from_value(params.clone()).ok();
+            let hosts = store.pool_hosts(pool.id).await?;
             let chosen = fault.map(|fault| fault.choose(&hosts)).unwrap_or_default();
             let host = |host: &Host| NewTaskHost { host: host.id, address: host.spec.display(), attempt: 1 };
             return Ok(chosen.into_iter().map(host).collect());
@@ -173,10 +174,12 @@ impl Engine {
             Action::UninstallCheck => leaving || pool.state == PoolState::Uninstalling,
             _ => !leaving,
         };
-        Ok(hosts
+        Ok(store
+            .pool_host_places(pool.id)
+            .await?
             .into_iter()
-            .filter(|host| wanted(host.leaving))
-            .map(|host| NewTaskHost { host: host.id, address: host.spec.display(), attempt: 1 })
+            .filter(|place| wanted(place.leaving))
+            .map(|place| NewTaskHost { host: place.host, address: place.address, attempt: 1 })
             .collect())
     }
 }

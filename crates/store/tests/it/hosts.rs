@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use p2ppool_model::host::{Host, HostKnown, HostSpec, Location};
 use p2ppool_model::host_list::HOSTS_MAX;
 use p2ppool_model::{Digest, HostId, Time};
-use p2ppool_store::{HostCounts, HostFilter, HostSort, HostsSet, Learnt, Order, Page, Store, StoreError, testing};
+use p2ppool_store::{
+    HostCounts, HostFilter, HostPlace, HostSort, HostsSet, Learnt, Order, Page, Store, StoreError, testing,
+};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -47,6 +49,9 @@ async fn a_new_list_adds_keeps_and_marks_as_leaving(store: Store) {
     let shown: Vec<_> = now.iter().map(|host| (host.spec.display(), host.leaving)).collect();
     let want = [("node10", false), ("node1", false), ("NODE1:2222", false), ("node2", true)];
     assert_eq!(shown, want.map(|(name, leaving)| (name.to_owned(), leaving)));
+    let places = store.pool_host_places(pool).await.unwrap();
+    let host = |host: &Host| HostPlace { host: host.id, address: host.spec.display(), leaving: host.leaving };
+    assert_eq!(places, now.iter().map(host).collect::<Vec<_>>());
     assert_eq!((now[2].id, &now[2].known), (first[0].id, &known), "it is still the same host");
     assert_eq!((&now[2].spec.user, now[2].spec.location), (&None, None), "the new list says all");
     assert_eq!(now[2].spec.labels, BTreeMap::from([("site".into(), "paris".into())]));
