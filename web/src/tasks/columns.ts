@@ -9,5 +9,5 @@ export const TASK_COLUMNS: Column[] = [
   { key: 'by', label: 'By' },
   { key: 'started', label: 'Asked for' },
   { key: 'duration', label: 'Duration', numeric: true },
-  { key: 'message', label: 'Says' },
+  { key: 'message', label: 'Says', fill: true },
 ];
