@@ -160,7 +160,7 @@ test-big: debug e2e/node_modules/.package-lock.json
 	$(CARGO) build --locked -p p2ppool --example fill_store
 	cd e2e && P2PPOOL_BIN='$(TARGET)/debug/p2ppool' FILL_STORE_BIN='$(TARGET)/debug/examples/fill_store' npm run big
 
-# Pictures of the main pages in both themes, into web/screenshots.
+# Pictures of every page in both themes, into web/screenshots.
 screenshots: debug e2e/node_modules/.package-lock.json
 	cd e2e && P2PPOOL_BIN='$(TARGET)/debug/p2ppool' npm run screenshots
 

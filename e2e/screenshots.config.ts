@@ -2,7 +2,7 @@ import { defineConfig } from '@playwright/test';
 
 import { browser } from './browser';
 
-/** Writes pictures of the main pages in both themes into web/screenshots. */
+/** Writes pictures of every page in both themes into web/screenshots. */
 export default defineConfig({
   testDir: 'screenshots',
   globalSetup: './demo.ts',

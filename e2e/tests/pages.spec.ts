@@ -88,8 +88,11 @@ test('no page is wider than a phone of 360 pixels', async ({ page }) => {
 
 test('the theme that a person chose is kept', async ({ page }) => {
   await open(page, 'settings');
-  await page.getByLabel('Dark').check();
+  await page.getByRole('radio', { name: 'Dark' }).check();
   await page.reload();
   await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
-  await expect(page.getByLabel('Dark')).toBeChecked();
+  await expect(page.getByRole('radio', { name: 'Dark' })).toBeChecked();
+  await page.getByRole('button', { name: 'Theme: dark' }).click();
+  await page.getByRole('button', { name: 'Theme: as the system' }).click();
+  await expect(page.locator('html')).toHaveAttribute('data-theme', 'light');
 });
