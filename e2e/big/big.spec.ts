@@ -38,8 +38,8 @@ test('100,000 nodes are sorted, filtered and paged without holding more than a s
   for (const column of [
     'RTT',
     'RTT',
-    'Address',
-    'Address',
+    'Overlay address',
+    'Overlay address',
     'Uptime',
     'Uptime',
     'Consistency',
@@ -70,15 +70,15 @@ test('100,000 nodes are sorted, filtered and paged without holding more than a s
   told('page', pages);
 
   const keys = 'host98765';
-  let until = 0;
   await filter.pressSequentially(keys.slice(0, -1));
-  until = await untilDrawn(table, () => filter.press('5'));
+  const until = await untilDrawn(table, () => filter.press('5'));
   console.log(`typed letter by letter, from the last key: ${until} ms`);
   await expect(table.locator('tbody tr')).toHaveCount(1);
-  await filter.fill('host');
-  await expect(page.getByText('100,000 nodes')).toBeVisible();
+  await untilDrawn(table, () => filter.fill('host'));
   const rows = await page.locator('tr').count();
   console.log(`rows in the page: ${rows} (wanted: less than ${ROWS_MAX})`);
+  // A heading, and a page of nodes.
+  expect(rows).toBeGreaterThan(2);
   expect(rows).toBeLessThan(ROWS_MAX);
 });
 
