@@ -68,7 +68,7 @@ pub use hosts::{HostCounts, HostFilter, HostPlace, HostSort, HostsSet};
 pub use managers::{LocalNodeOwner, ManagerBeat, SeenManager};
 pub use node_query::{NodeFilter, NodeSort, rows as filtered_rows};
 pub use node_sessions::KnownNode;
-pub use nodes::NodePoint;
+pub use nodes::{NAMESPACES_MAX, NodePoint};
 pub use notify::{Listener, Topic};
 pub use page::{Listed, Order, PAGE_MAX, Page};
 pub use pool_change::{NewPool, PoolChange, Sealed};

@@ -1,12 +1,12 @@
 //! The nodes of a snapshot.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use futures::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
 use p2ppool_model::host::{Host, Location};
 use p2ppool_model::snapshot::{Node, NodeStatus, Snapshot};
-use p2ppool_model::table::{NodeTable, Number, Word};
+use p2ppool_model::table::{NodeTable, Number, TextId, Word};
 use p2ppool_model::{CrawlId, HostId, PoolId, Time};
 
 use crate::Store;
@@ -16,6 +16,9 @@ use crate::error::{Result, StoreError, Tried as _};
 use crate::host_rows::{HostRow, select_hosts};
 use crate::node_query::{self, NodeFilter};
 use crate::page::{Listed, PAGE_MAX, Page};
+
+/// Most namespaces that are told of a snapshot: more than a person chooses from, and nodes say what they like.
+pub const NAMESPACES_MAX: usize = 100;
 
 /// A node on the map.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,6 +61,20 @@ impl Store {
             Listed { total: rows.len() as u64, items: shown.map(|row| table.node(*row as usize)).collect() }
         })
         .await
+    }
+
+    /// The namespaces that the nodes of a snapshot tell and how many nodes tell each: those with most nodes first, equal
+    /// ones by name, at most [`NAMESPACES_MAX`].
+    pub async fn namespaces(&self, crawl: CrawlId) -> Result<Vec<(String, u64)>> {
+        let table = self.node_table(crawl).await?;
+        let mut nodes: HashMap<TextId, u64> = HashMap::new();
+        for id in &table.words[Word::Namespace.at()] {
+            *nodes.entry(*id).or_default() += 1;
+        }
+        let told = nodes.into_iter().filter_map(|(id, nodes)| Some((table.texts.known(id)?, nodes)));
+        let mut told: Vec<(&str, u64)> = told.collect();
+        told.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+        Ok(told.into_iter().take(NAMESPACES_MAX).map(|(name, nodes)| (name.to_owned(), nodes)).collect())
     }
 
     /// One node of a snapshot by its overlay address.

@@ -104,7 +104,7 @@ fn show(answer: Value, output: Output) -> Result<(), CliError> {
         let print = |key: &Value| key["fingerprint"].as_str().unwrap_or("-").to_owned();
         for (jump, keys) in access.jumps.iter().zip(answer["jump_keys"].as_array().into_iter().flatten()) {
             text.push_str(&format!("jump host  {jump}  pinned {}", print(&keys["pinned"])));
-            if let Some(key) = keys["own_key"].as_str() {
+            if let Some(key) = keys["own_key"].as_str().or(answer["jump_key"].as_str()) {
                 text.push_str(&format!("  reached with {key}"));
             }
             if let Some(limit) = jump.handshakes {

@@ -19,7 +19,7 @@ use crate::service::Error;
 const MISSING_MAX: u32 = 1_000;
 
 /// Nodes of one snapshot, and the hosts that should be there and are not.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 pub struct Nodes {
     /// The snapshot; null when the pool was never crawled.
     pub crawl: Option<Snapshot>,
@@ -29,6 +29,17 @@ pub struct Nodes {
     pub items: Vec<Node>,
     /// Hosts that should be in the overlay and were not seen answering; at most 1,000 of them.
     pub missing: Vec<Host>,
+    /// Namespaces of the whole snapshot, whatever was asked for: those with most nodes first, at most 100.
+    pub namespaces: Vec<NamespaceCount>,
+}
+
+/// How many nodes of a snapshot are in a namespace.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct NamespaceCount {
+    /// As the nodes tell it.
+    pub name: String,
+    /// So many of them.
+    pub nodes: u64,
 }
 
 /// The snapshot of this pool that was asked for, else its newest.
@@ -61,10 +72,12 @@ pub struct When {
 
 /// A page of nodes.
 pub async fn list(app: &App, crawl: Option<Snapshot>, filter: &NodeFilter, page: Page) -> Result<Nodes, Error> {
-    let Some(snapshot) = crawl else { return Ok(Nodes { crawl: None, total: 0, items: vec![], missing: vec![] }) };
+    let Some(snapshot) = crawl else { return Ok(Nodes::default()) };
     let nodes = app.store.nodes(snapshot.id, filter, page).await?;
     let missing = app.store.missing_hosts(snapshot.id, Page::first(MISSING_MAX)).await?.items;
-    Ok(Nodes { crawl: Some(snapshot), total: nodes.total, items: nodes.items, missing })
+    let told = app.store.namespaces(snapshot.id).await?;
+    let namespaces = told.into_iter().map(|(name, nodes)| NamespaceCount { name, nodes }).collect();
+    Ok(Nodes { crawl: Some(snapshot), total: nodes.total, items: nodes.items, missing, namespaces })
 }
 
 /// One node of a snapshot.

@@ -22,6 +22,8 @@ pub struct ShownAccess {
     /// The settings.
     #[serde(flatten)]
     pub settings: SshAccess,
+    /// Fingerprint of the key with which jump hosts without one of their own are reached; null: the pool's.
+    pub jump_key: Option<String>,
     /// The keys of the jump hosts, in their order.
     pub jump_keys: Vec<JumpKeys>,
     /// The manager was started with an ssh-agent.
@@ -67,8 +69,9 @@ pub async fn show(app: &App, pool: &Pool) -> Result<ShownAccess, Error> {
         let own_key = keys::kept(app, pool, &key, &passphrase).await?.map(|key| key.fingerprint);
         jump_keys.push(JumpKeys { address, port, own_key, pinned: keys.pinned, shown: keys.shown });
     }
+    let jump_key = keys::kept(app, pool, JUMP_KEY, JUMP_PASSPHRASE).await?.map(|key| key.fingerprint);
     let agent_there = std::env::var_os("SSH_AUTH_SOCK").is_some();
-    Ok(ShownAccess { settings, jump_keys, agent_there, rotation: rotation(app, pool).await? })
+    Ok(ShownAccess { settings, jump_key, jump_keys, agent_there, rotation: rotation(app, pool).await? })
 }
 
 async fn rotation(app: &App, pool: &Pool) -> Result<Option<KeyRotation>, Error> {

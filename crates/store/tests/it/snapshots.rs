@@ -7,7 +7,9 @@ use futures::TryStreamExt as _;
 use p2ppool_model::host::Location;
 use p2ppool_model::snapshot::{BrunetDetails, Node, NodeDetails, NodeStatus};
 use p2ppool_model::{CrawlId, Digest, HostId, TaskId, Time};
-use p2ppool_store::{NewSnapshot, NodeFilter, NodeSort, Order, Page, SnapshotRange, Store, StoreError, testing};
+use p2ppool_store::{
+    NAMESPACES_MAX, NewSnapshot, NodeFilter, NodeSort, Order, Page, SnapshotRange, Store, StoreError, testing,
+};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -19,6 +21,7 @@ crate::stories! {
     snapshots_are_found_by_time
     thousands_of_nodes_are_stored_and_streamed
     missing_hosts_are_those_without_an_answering_node
+    namespaces_are_counted_and_not_too_many_told
     every_column_sorts
 }
 
@@ -173,6 +176,19 @@ async fn missing_hosts_are_those_without_an_answering_node(store: Store) {
     assert_eq!(store.missing_hosts(crawl, Page { limit: 1, offset: 1 }).await.unwrap().items.len(), 1);
     let none = store.store_snapshot(&crawl_at(pool, NOW, &[]), &[]).await.unwrap().id;
     assert_eq!(store.missing_hosts(none, Page::default()).await.unwrap().total, 3);
+}
+
+async fn namespaces_are_counted_and_not_too_many_told(store: Store) {
+    let pool = pool(&store, "demo").await.id;
+    let of = |i: usize, name: &str| Node { namespace: Some(name.into()), ..answering(&format!("n{i:04}")) };
+    let many = (0..2 * NAMESPACES_MAX).map(|i| of(i, &format!("stranger{i:03}")));
+    let nodes: Vec<Node> = many.chain((300..302).map(|i| of(i, "lab"))).chain([answering("silent")]).collect();
+    let crawl = store.store_snapshot(&crawl_at(pool, NOW, &nodes), &nodes).await.unwrap().id;
+    let told = store.namespaces(crawl).await.unwrap();
+    assert_eq!(told[..2], [("lab".to_owned(), 2), ("stranger000".to_owned(), 1)]);
+    assert_eq!(told.len(), NAMESPACES_MAX);
+    let none = store.store_snapshot(&crawl_at(pool, NOW, &[]), &[]).await.unwrap().id;
+    assert_eq!(store.namespaces(none).await.unwrap(), []);
 }
 
 async fn every_column_sorts(store: Store) {

@@ -11,7 +11,7 @@ async fn a_pool_that_was_never_crawled_has_no_nodes_and_no_map() {
     app.pool("x", "a", json!({})).await;
     assert_eq!(
         app.get("pools/x/nodes").await.expect(200).json(),
-        json!({ "crawl": null, "total": 0, "items": [], "missing": [] })
+        json!({ "crawl": null, "total": 0, "items": [], "missing": [], "namespaces": [] })
     );
     assert_eq!(app.get("pools/x/map").await.expect(200).json()["ids"], json!([]));
     assert_eq!(app.get("pools/x/snapshots").await.expect(200).json(), json!({ "items": [], "before": null }));
@@ -79,6 +79,8 @@ async fn several_ipop_namespaces_of_one_overlay_are_told_apart_on_map_ring_and_l
     assert_eq!(topology["ring"][place], json!(0.5));
     let lab = app.get("pools/x/nodes?namespace=lab").await.expect(200).json();
     assert_eq!((&lab["total"], &lab["items"][0]["address"]), (&json!(1), &json!(quarter)));
+    let all = json!([{ "name": "grid", "nodes": 1 }, { "name": "lab", "nodes": 1 }]);
+    assert_eq!(lab["namespaces"], all, "those that may be chosen next, of every page");
     let lab = app.get("pools/x/map?namespace=lab").await.expect(200).json();
     assert_eq!((&lab["ids"], &lab["unlocated"]), (&json!([quarter]), &json!(0)));
     assert_eq!(lab["namespaces"].as_array().unwrap().len(), 2, "those that may be chosen next: {lab}");

@@ -84,6 +84,7 @@ async fn a_key_of_the_jump_hosts_is_kept_sealed_and_forgotten() {
     let scope = p2ppool_store::SecretScope::Pool(app.app.store.pools().await.unwrap()[0].id);
     let sealed = app.app.store.secret(scope, "jump_key").await.unwrap().unwrap();
     assert!(!String::from_utf8_lossy(&sealed).contains("OPENSSH"));
+    assert_eq!(app.get("pools/x/ssh").await.json()["jump_key"], set.json()["fingerprint"]);
     // a certificate for another key
     let signed = Command::new("ssh-keygen").args(["-q", "-I", "x", "-n", "x", "-s", &other, &file]).status().unwrap();
     assert!(signed.success());
@@ -95,6 +96,7 @@ async fn a_key_of_the_jump_hosts_is_kept_sealed_and_forgotten() {
         app.put(path, json!({ "key": text, "certificate": certificate })).await.expect(200);
     }
     app.delete("pools/x/ssh/jump-key").await.expect(204);
+    assert_eq!(app.get("pools/x/ssh").await.json()["jump_key"], json!(null));
     let left = app.app.store.secret_names(scope).await.unwrap();
     assert!(left.iter().all(|name| !name.starts_with("jump")), "{left:?}");
 }
