@@ -1,16 +1,7 @@
-import { nodes, type When } from '../api/calls';
-import { topology } from '../api/history';
+import { nodes } from '../api/calls';
 
-/**
- * The namespaces of a crawl's nodes, sorted. Most pools have one, which the first and the last node
- * by namespace tell; only where these differ are all nodes looked at.
- */
-export async function namespacesOf(pool: string, when: When, signal?: AbortSignal): Promise<string[]> {
-  const end = async (order: 'asc' | 'desc') => {
-    const page = await nodes(pool, { ...when, sort: 'namespace', order, limit: 1 }, signal);
-    return page.items[0]?.namespace ?? undefined;
-  };
-  const [first, last] = await Promise.all([end('asc'), end('desc')]);
-  if (first === last) return first === undefined ? [] : [first];
-  return (await topology(pool, when, signal)).namespaces.sort();
+/** The namespaces of the newest crawl's nodes: those with most nodes first. */
+export async function namespacesOf(pool: string, signal?: AbortSignal): Promise<string[]> {
+  const page = await nodes(pool, { limit: 1 }, signal);
+  return page.namespaces.map(({ name }) => name);
 }
