@@ -24,5 +24,6 @@ pub mod metrics;
 pub mod runtimes;
 pub mod secrets;
 pub mod service;
+pub mod tiles;
 pub mod tls;
 pub mod workflow;

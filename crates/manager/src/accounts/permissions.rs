@@ -221,6 +221,8 @@ pub const RULES: &[Rule] = &[
     rule("GET", "/geo/lookup", Account),
     rule("GET", "/geo/overrides", Needs::Role(SuperAdministrator)),
     rule("PUT", "/geo/overrides", Needs::Role(SuperAdministrator)),
+    rule("GET", "/settings/map", Anyone),
+    rule("PUT", "/settings/map", Needs::Role(SuperAdministrator)),
     rule("GET", "/pools/{pool}/diff", Pool(See)),
     rule("GET", "/pools/{pool}/churn", Pool(See)),
     rule("GET", "/pools/{pool}/sessions", Pool(See)),

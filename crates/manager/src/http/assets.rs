@@ -8,10 +8,12 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
+use sha2::{Digest as _, Sha256};
 
 use crate::app::App;
-use crate::http::{State, security};
-use crate::service::shares;
+use crate::http::State;
+use crate::http::security::{self, Allowed};
+use crate::service::{map, shares};
 
 #[derive(RustEmbed)]
 #[folder = "../../web/dist"]
@@ -38,19 +40,21 @@ fn found(path: &str, base: &str) -> Option<EmbeddedFile> {
 /// Packed copies of a hashed file: name of the encoding and end of the file's name, the smallest first.
 const PACKED: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
 
-/// What the browser says of what it has and takes.
+/// What the browser says of what it has and takes, and what its answer says beside the file.
 #[derive(Clone, Copy, Default)]
 struct Asker<'a> {
     /// `If-None-Match`.
     seen: &'a str,
     /// `Accept-Encoding`.
     takes: &'a str,
+    /// The Content-Security-Policy of the answer.
+    policy: &'a [u8],
 }
 
 impl<'a> Asker<'a> {
     fn of(headers: &'a HeaderMap) -> Self {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        Self { seen: text(header::IF_NONE_MATCH), takes: text(header::ACCEPT_ENCODING) }
+        Self { seen: text(header::IF_NONE_MATCH), takes: text(header::ACCEPT_ENCODING), policy: &[] }
     }
 
     /// The encoding is named, and not by a weight of zero (RFC 9110, 12.5.3).
@@ -67,14 +71,25 @@ impl<'a> Asker<'a> {
 pub(crate) fn route(base: &str) -> axum::routing::MethodRouter<Arc<App>> {
     let base: Arc<str> = base.into();
     axum::routing::any(async move |app: State, request: Request| {
-        let mut response =
-            respond(request.method(), request.uri(), Asker::of(request.headers()), |path| found(path, &base));
-        let link = request.uri().path().strip_prefix("/share/").and_then(|rest| rest.split('/').next());
-        if let Some(opened) = shared(&app, link.unwrap_or_default()).await {
-            security::let_embed(response.headers_mut(), &opened.share.settings.embed);
-        }
+        let allowed = allowed(&app, request.uri().path()).await;
+        let policy = security::policy_for(&allowed);
+        let asker = Asker { policy: policy.as_bytes(), ..Asker::of(request.headers()) };
+        let mut response = respond(request.method(), request.uri(), asker, |path| found(path, &base));
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
         response
     })
+}
+
+/// What the page at this path may do more than others. Files that never change are none.
+async fn allowed(app: &App, path: &str) -> Allowed {
+    if path.trim_start_matches('/').starts_with(HASHED) {
+        return Allowed::default();
+    }
+    let link = path.strip_prefix("/share/").and_then(|rest| rest.split('/').next());
+    let embed = shared(app, link.unwrap_or_default()).await.map(|opened| opened.share.settings.embed);
+    // Without tiles the map is drawn all the same, so the page is worth sending.
+    let pictures = map::settings(app).await.inspect_err(|error| tracing::error!("read the settings of maps: {error}"));
+    Allowed { pictures: pictures.ok().and_then(|map| map.tile_origin()), embed: embed.unwrap_or_default() }
 }
 
 /// The share link whose page this is. One that can't be read is none: its page just can't be embedded.
@@ -97,16 +112,16 @@ fn respond(method: &Method, uri: &Uri, asker: Asker<'_>, find: impl Fn(&str) -> 
     match find(&path) {
         Some(file) if path.starts_with(HASHED) => {
             let mut response = match packed(&path, asker, &find) {
-                Some((encoding, copy)) => with_encoding(answer(&path, &file, &copy, asker.seen), encoding),
-                None => answer(&path, &file, &file, asker.seen),
+                Some((encoding, copy)) => with_encoding(answer(&path, &file, &copy, asker), encoding),
+                None => answer(&path, &file, &file, asker),
             };
             response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-encoding"));
             response
         }
-        Some(file) => answer(&path, &file, &file, asker.seen),
+        Some(file) => answer(&path, &file, &file, asker),
         None if looks_like_file(&path) => (StatusCode::NOT_FOUND, "no such file").into_response(),
         None => match find(INDEX) {
-            Some(index) => answer(INDEX, &index, &index, asker.seen),
+            Some(index) => answer(INDEX, &index, &index, asker),
             None => {
                 let told = "this build of p2ppool carries no web page; the API is at /api/v1";
                 (StatusCode::NOT_FOUND, told).into_response()
@@ -145,12 +160,15 @@ fn with_encoding(mut response: Response, encoding: &'static str) -> Response {
 }
 
 /// `copy` is what is sent of `file`: itself, or a packed copy.
-fn answer(path: &str, file: &EmbeddedFile, copy: &EmbeddedFile, seen: &str) -> Response {
-    let hash: String = copy.metadata.sha256_hash().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+fn answer(path: &str, file: &EmbeddedFile, copy: &EmbeddedFile, asker: Asker<'_>) -> Response {
+    // A browser that kept the page with another policy has to take it again: some leave the headers as they were.
+    let policy = Sha256::digest(asker.policy);
+    let hash: String =
+        copy.metadata.sha256_hash()[..16].iter().chain(&policy[..4]).map(|byte| format!("{byte:02x}")).collect();
     let tag = format!("\"{hash}\"");
     let cache = if path.starts_with(HASHED) { "public, max-age=31536000, immutable" } else { "no-cache" };
     // Compression makes the tag weak on its way out, so `W/"…"` may come back.
-    let same = seen.split(',').any(|one| one.trim().trim_start_matches("W/") == tag);
+    let same = asker.seen.split(',').any(|one| one.trim().trim_start_matches("W/") == tag);
     let mut response = if same {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
@@ -185,7 +203,7 @@ mod tests {
     }
 
     fn get(path: &str, seen: &str) -> Response {
-        respond(&Method::GET, &path.parse().unwrap(), Asker { seen, takes: "" }, find)
+        respond(&Method::GET, &path.parse().unwrap(), Asker { seen, ..Asker::default() }, find)
     }
 
     fn header_of(response: &Response, name: header::HeaderName) -> &str {
@@ -222,10 +240,19 @@ mod tests {
         assert_eq!(get("/favicon.svg", "\"other\"").status(), StatusCode::OK);
     }
 
+    #[test]
+    fn a_page_that_was_kept_with_another_policy_is_sent_again() {
+        let ask = |seen, policy| respond(&Method::GET, &"/".parse().unwrap(), Asker { seen, policy, takes: "" }, find);
+        let first = ask("", b"img-src 'self'");
+        let tag = header_of(&first, header::ETAG);
+        assert_eq!(ask(tag, b"img-src 'self'").status(), StatusCode::NOT_MODIFIED);
+        assert_eq!(ask(tag, b"img-src 'self' https://tiles.example").status(), StatusCode::OK);
+    }
+
     #[tokio::test]
     async fn the_smallest_packed_copy_that_the_browser_takes_is_sent() {
         let script = "/assets/app-1a2b.js";
-        let ask = |takes| respond(&Method::GET, &script.parse().unwrap(), Asker { seen: "", takes }, find);
+        let ask = |takes| respond(&Method::GET, &script.parse().unwrap(), Asker { takes, ..Asker::default() }, find);
         for (takes, encoding, sent) in [
             ("gzip, deflate, br, zstd", "br", "export.rs"),
             ("gzip;q=0.5, br;q=0", "gzip", "sse.rs"),

@@ -21,7 +21,7 @@ use crate::http::handlers::{
     oidc, permissions, pools, rollouts, runtimes, schedules, second_factor, sessions, shares, snapshots, tasks, users,
     views, workflows,
 };
-use crate::http::handlers::{alerts, geo, metrics, resources, ssh};
+use crate::http::handlers::{alerts, geo, map, metrics, resources, ssh};
 use crate::http::handlers::{churn, deployed, history, topology};
 
 /// Where the API lives.
@@ -127,6 +127,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(connect::show))
         .routes(routes!(geo::show, geo::set))
         .routes(routes!(geo::lookup))
+        .routes(routes!(map::show, map::set))
         .routes(routes!(alerts::list))
         .routes(routes!(alerts::acknowledge))
         .routes(routes!(alerts::rules, alerts::create_rule))

@@ -12,18 +12,29 @@ use crate::service::Error;
 
 /// Scripts and styles only from here, none inline; style attributes are allowed for charts and maps.
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; \
-     img-src 'self' data: blob: https:; font-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src 'self' blob:; \
+     img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src 'self' blob:; \
      base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
 
-/// Lets these web sites show the page in a frame of theirs; nobody when there are none.
-pub(crate) fn let_embed(headers: &mut HeaderMap, sites: &[String]) {
-    if sites.is_empty() {
-        return;
+/// What a page may do more than others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Allowed {
+    /// The one origin beside ours that it may get pictures from.
+    pub(crate) pictures: Option<String>,
+    /// These web sites may show it in a frame of theirs; nobody when there are none.
+    pub(crate) embed: Vec<String>,
+}
+
+/// The policy of a page that may do this.
+pub(crate) fn policy_for(allowed: &Allowed) -> HeaderValue {
+    let mut policy = CONTENT_POLICY.to_owned();
+    if let Some(origin) = &allowed.pictures {
+        policy = policy.replace("img-src 'self'", &format!("img-src 'self' {origin}"));
     }
-    let policy = CONTENT_POLICY.replace("frame-ancestors 'none'", &format!("frame-ancestors {}", sites.join(" ")));
-    if let Ok(policy) = HeaderValue::from_str(&policy) {
-        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    if !allowed.embed.is_empty() {
+        let sites = format!("frame-ancestors {}", allowed.embed.join(" "));
+        policy = policy.replace("frame-ancestors 'none'", &sites);
     }
+    HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static(CONTENT_POLICY))
 }
 
 /// Middleware: adds the headers where the handler did not set its own.
@@ -107,5 +118,18 @@ mod tests {
         assert!(is_same_site(&Site::default(), &headers(&[host, ("origin", "http://127.0.0.1:8080")])));
         assert!(!is_same_site(&Site::default(), &headers(&[host, ("origin", "http://127.0.0.1:8081")])));
         assert!(!is_same_site(&Site::default(), &headers(&[host, ("origin", "null")])));
+    }
+
+    #[test]
+    fn a_page_gets_pictures_from_one_more_server_and_nothing_else_changes() {
+        let tiles = Allowed { pictures: Some("https://tiles.example:8443".into()), embed: Vec::new() };
+        let policy = policy_for(&tiles).to_str().unwrap().to_owned();
+        assert_eq!(policy.replace(" https://tiles.example:8443", ""), CONTENT_POLICY);
+        let directive = policy.split("; ").find(|directive| directive.starts_with("img-src")).unwrap();
+        assert_eq!(directive, "img-src 'self' https://tiles.example:8443 data: blob:");
+        let both = Allowed { embed: vec!["https://a.example".into(), "https://b.example".into()], ..tiles };
+        let both = policy_for(&both).to_str().unwrap().to_owned();
+        assert!(both.ends_with("; frame-ancestors https://a.example https://b.example"), "{both}");
+        assert_eq!(policy_for(&Allowed::default()), CONTENT_POLICY);
     }
 }

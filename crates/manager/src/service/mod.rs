@@ -13,6 +13,7 @@ pub mod grants;
 pub mod history;
 pub mod hosts;
 pub mod keys;
+pub mod map;
 pub mod nodes;
 pub mod oidc;
 pub mod oidc_refusal;

@@ -17,6 +17,7 @@ pub(crate) mod history;
 pub(crate) mod hosts;
 pub(crate) mod keys;
 pub(crate) mod managers;
+pub(crate) mod map;
 pub(crate) mod meta;
 pub(crate) mod metrics;
 pub(crate) mod nodes;

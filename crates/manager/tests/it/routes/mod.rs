@@ -18,6 +18,7 @@ mod hosts;
 mod joining;
 mod keys;
 mod limits;
+mod map;
 mod meta;
 mod metrics;
 mod nodes;
