@@ -33,6 +33,8 @@ pub struct PoolSummary {
     pub hosts: HostCounts,
     /// The newest crawl.
     pub snapshot: Option<Snapshot>,
+    /// How many nodes answered each of the last 20 crawls, oldest crawl first.
+    pub recent: Vec<u64>,
     /// Tasks that run or wait.
     pub tasks: Vec<Task>,
     /// How the local node was when it was last started, stopped or checked; only for one pool, and for who may change it.
@@ -107,6 +109,7 @@ pub async fn owned(app: &App, viewer: &Viewer, name: &str) -> Result<Pool, Error
 pub async fn list(app: &App, viewer: &Viewer) -> Result<Vec<PoolSummary>, Error> {
     let mut counts = app.store.host_counts().await?;
     let mut snapshots = app.store.newest_snapshots().await?;
+    let mut recent = app.store.recent_answering(None).await?;
     let mut open: HashMap<PoolId, Vec<Task>> = HashMap::new();
     for task in app.store.open_tasks(None).await? {
         open.entry(task.pool).or_default().push(task);
@@ -117,6 +120,7 @@ pub async fn list(app: &App, viewer: &Viewer) -> Result<Vec<PoolSummary>, Error>
         .map(|pool| PoolSummary {
             hosts: counts.remove(&pool.id).unwrap_or_default().into(),
             snapshot: snapshots.remove(&pool.id),
+            recent: recent.remove(&pool.id).unwrap_or_default(),
             tasks: open.remove(&pool.id).unwrap_or_default(),
             local_node: None,
             may_change: viewer.may_change(&pool),
@@ -131,6 +135,7 @@ pub async fn summary(app: &App, viewer: &Viewer, pool: Pool) -> Result<PoolSumma
     Ok(PoolSummary {
         hosts: app.store.host_counts().await?.remove(&pool.id).unwrap_or_default().into(),
         snapshot: app.store.newest_snapshot(pool.id).await?,
+        recent: app.store.recent_answering(Some(pool.id)).await?.remove(&pool.id).unwrap_or_default(),
         tasks: app.store.open_tasks(Some(pool.id)).await?,
         local_node: if viewer.may_change(&pool) { local_node::kept(&app.store, &pool).await? } else { None },
         may_change: viewer.may_change(&pool),

@@ -8,7 +8,8 @@ use p2ppool_model::host::Location;
 use p2ppool_model::snapshot::{BrunetDetails, Node, NodeDetails, NodeStatus};
 use p2ppool_model::{CrawlId, Digest, HostId, TaskId, Time};
 use p2ppool_store::{
-    NAMESPACES_MAX, NewSnapshot, NodeFilter, NodeSort, Order, Page, SnapshotRange, Store, StoreError, testing,
+    NAMESPACES_MAX, NewSnapshot, NodeFilter, NodeSort, Order, Page, RECENT_MAX, SnapshotRange, Store, StoreError,
+    testing,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -19,6 +20,7 @@ use crate::hosts::nulls_last;
 crate::stories! {
     a_snapshot_comes_back_as_it_was_stored
     snapshots_are_found_by_time
+    the_last_crawls_of_every_pool_are_counted
     thousands_of_nodes_are_stored_and_streamed
     missing_hosts_are_those_without_an_answering_node
     namespaces_are_counted_and_not_too_many_told
@@ -142,6 +144,32 @@ async fn snapshots_are_found_by_time(store: Store) {
     assert_eq!(streamed.iter().map(|snapshot| snapshot.id).collect::<Vec<_>>(), ids);
 
     assert_eq!(store.snapshots(other, all, 9).await.unwrap().len(), 5);
+}
+
+async fn the_last_crawls_of_every_pool_are_counted(store: Store) {
+    let often = pool(&store, "often").await.id;
+    let once = pool(&store, "once").await.id;
+    let never = pool(&store, "never").await.id;
+    let nodes = |count: usize| (0..count).map(|i| answering(&format!("n{i}"))).collect::<Vec<_>>();
+    let at = |minutes: usize| Time(NOW.0 + minutes as i64 * 60_000);
+    let mut counts: Vec<usize> = (0..RECENT_MAX + 5).map(|i| i % 7).collect();
+    for (minute, count) in counts.iter().enumerate() {
+        let mut found = nodes(*count);
+        found.push(node("silent", NodeStatus::DialFailed));
+        store.store_snapshot(&crawl_at(often, at(minute), &found), &found).await.unwrap();
+    }
+    // of two that began at the same time, the later stored is the later one
+    let same = at(counts.len() - 1);
+    store.store_snapshot(&crawl_at(often, same, &nodes(9)), &nodes(9)).await.unwrap();
+    counts.push(9);
+    store.store_snapshot(&crawl_at(once, NOW, &nodes(2)), &nodes(2)).await.unwrap();
+
+    let last: Vec<u64> = counts[counts.len() - RECENT_MAX..].iter().map(|count| *count as u64).collect();
+    let all = store.recent_answering(None).await.unwrap();
+    assert_eq!((all.get(&often), all.get(&once), all.get(&never)), (Some(&last), Some(&vec![2]), None));
+    let one = store.recent_answering(Some(often)).await.unwrap();
+    assert_eq!((one.len(), &one[&often]), (1, &last));
+    assert!(store.recent_answering(Some(never)).await.unwrap().is_empty());
 }
 
 async fn thousands_of_nodes_are_stored_and_streamed(store: Store) {

@@ -1,7 +1,9 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{TestApp, send};
+use p2ppool_model::Time;
+
+use crate::support::{TestApp, crawl, node, send};
 
 #[tokio::test]
 async fn a_pool_is_created_shown_edited_and_deleted() {
@@ -19,6 +21,22 @@ async fn a_pool_is_created_shown_edited_and_deleted() {
 
     app.delete("pools/planet").await.expect(204);
     assert_eq!(app.get("pools/planet").await.problem(404)["code"], "not_found");
+}
+
+#[tokio::test]
+async fn a_list_of_pools_tells_how_many_nodes_answered_the_last_crawls() {
+    let app = TestApp::start().await;
+    for name in ["crawled", "new"] {
+        app.pool(name, "a", json!({})).await;
+    }
+    let nodes = ["a", "b", "c"].map(|address| node(address, None));
+    for (i, answering) in [3, 1, 2].into_iter().enumerate() {
+        crawl(&app, "crawled", Time(i as i64 * 1_000), &nodes[..answering]).await;
+    }
+    let pools = app.get("pools").await.expect(200).json();
+    let recent: Vec<_> = pools.as_array().unwrap().iter().map(|pool| &pool["recent"]).collect();
+    assert_eq!(recent, [&json!([3, 1, 2]), &json!([])]);
+    assert_eq!(app.get("pools/crawled").await.json()["recent"], json!([3, 1, 2]));
 }
 
 #[tokio::test]
