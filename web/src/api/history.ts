@@ -56,8 +56,11 @@ export const churn = (pool: string, span: TimeSpan, signal?: Signal) =>
   answer(client.GET('/api/v1/pools/{pool}/churn', { params: { ...of(pool), query: { ...span } }, signal }));
 export const sessions = (pool: string, query: TimeSpan & Slice, signal?: Signal) =>
   answer(client.GET('/api/v1/pools/{pool}/sessions', { params: { ...of(pool), query }, signal }));
-export const sessionsFile = (pool: string, query: TimeSpan & { q?: string }, form: 'csv' | 'json') =>
-  apiUrl(`pools/${segment(pool)}/sessions.${form}`, { ...query });
+export const sessionsFile = (
+  pool: string,
+  query: TimeSpan & Omit<Slice, 'limit' | 'offset'>,
+  form: 'csv' | 'json',
+) => apiUrl(`pools/${segment(pool)}/sessions.${form}`, { ...query });
 
 /** What changed from one crawl to another; without `from`, from the one before. */
 export const diff = (pool: string, query: { from?: number; to?: number }, signal?: Signal) =>

@@ -81,6 +81,13 @@ pub struct SessionFilter {
     pub order: Order,
 }
 
+impl SessionFilter {
+    /// The session is one of those that are wanted.
+    pub fn lets_through(&self, session: &NodeSession) -> bool {
+        session.address.contains(&self.text)
+    }
+}
+
 /// A page of the sessions that overlap a range and that a filter lets through.
 pub async fn sessions(
     app: &App,
@@ -90,10 +97,23 @@ pub async fn sessions(
     page: Page,
 ) -> Result<Sessions, Error> {
     let Some(window) = window(app, pool, range).await? else { return Ok(Sessions::default()) };
+    let sorted = sorted_sessions(app, pool, window, filter).await?;
+    let Listed { total, items } = part(sorted, page);
+    Ok(Sessions { window: Some(window), total, items })
+}
+
+/// Every session that overlaps a window and that a filter lets through, in its order. For their whole number there
+/// must be room in memory; without an order, [`p2ppool_store::Store::stream_sessions`] needs none.
+pub async fn sorted_sessions(
+    app: &App,
+    pool: &Pool,
+    window: Window,
+    filter: SessionFilter,
+) -> Result<Vec<NodeSession>, Error> {
     let mut found = Vec::new();
     let mut stream = std::pin::pin!(app.store.stream_sessions(pool.id, window));
     while let Some(session) = stream.try_next().await? {
-        if session.address.contains(&filter.text) {
+        if filter.lets_through(&session) {
             if found.len() == SESSIONS_MAX {
                 return Err(Error::BadRequest(format!("more than {SESSIONS_MAX} sessions; ask for a shorter time")));
             }
@@ -102,8 +122,7 @@ pub async fn sessions(
     }
     blocking(move || {
         filter.sort.sort(&mut found, filter.order);
-        let Listed { total, items } = part(found, page);
-        Sessions { window: Some(window), total, items }
+        found
     })
     .await
 }

@@ -45,6 +45,12 @@ pub(crate) struct SessionsQuery {
     sort: Option<String>,
     /// `asc` or `desc`.
     order: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+pub(crate) struct PageQuery {
     /// Rows at most.
     limit: Option<u32>,
     /// Rows to leave out at the beginning.
@@ -52,7 +58,13 @@ pub(crate) struct SessionsQuery {
 }
 
 impl SessionsQuery {
-    fn filter(&self) -> Result<SessionFilter, Error> {
+    /// Somebody said in which order.
+    pub(crate) fn is_sorted(&self) -> bool {
+        let is_said = |word: &Option<String>| word.as_ref().is_some_and(|word| !word.is_empty());
+        is_said(&self.sort) || is_said(&self.order)
+    }
+
+    pub(crate) fn filter(&self) -> Result<SessionFilter, Error> {
         let (sort, order) = (word("sort", self.sort.as_deref())?, word("order", self.order.as_deref())?);
         let usual = if sort.is_some() { Order::Ascending } else { Order::Descending };
         let sort = sort.unwrap_or(SessionSort::Began);
@@ -83,7 +95,7 @@ pub(crate) async fn show(
 
 /// Sessions of nodes, the newest first if nothing else is said, each with what is not known of its beginning and its end.
 #[utoipa::path(get, path = "/pools/{pool}/sessions", tag = "nodes",
-    params(("pool" = String, Path), WindowQuery, SessionsQuery),
+    params(("pool" = String, Path), WindowQuery, SessionsQuery, PageQuery),
     responses((status = 200, body = Sessions), (status = 400, body = ErrorAnswer), (status = 404, body = ErrorAnswer)))]
 pub(crate) async fn sessions(
     app: State,
@@ -91,9 +103,10 @@ pub(crate) async fn sessions(
     Path(name): Path<String>,
     Query(window): Query<WindowQuery>,
     Query(query): Query<SessionsQuery>,
+    Query(wanted): Query<PageQuery>,
 ) -> Result<axum::Json<Sessions>, Error> {
     let pool = pools::visible(&app, &caller.viewer, &name).await?;
-    let page = page(query.limit, query.offset)?;
+    let page = page(wanted.limit, wanted.offset)?;
     Ok(axum::Json(churn::sessions(&app, &pool, window.range(), query.filter()?, page).await?))
 }
 

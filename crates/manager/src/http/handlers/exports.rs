@@ -23,6 +23,7 @@ use crate::http::body::Query;
 use crate::http::caller::Caller;
 use crate::http::error::ErrorAnswer;
 use crate::http::export::{self, Cell, Column, chosen};
+use crate::http::handlers::churn::SessionsQuery;
 use crate::http::handlers::deployed::DeployedQuery;
 use crate::http::handlers::hosts::HostsQuery;
 use crate::http::handlers::nodes::NodesQuery;
@@ -53,15 +54,6 @@ impl RangeQuery {
     fn range(&self) -> Range {
         Range { from: self.from, to: self.to }
     }
-}
-
-/// Which sessions.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(default)]
-pub(crate) struct AddressQuery {
-    /// Part of the overlay address.
-    q: String,
 }
 
 /// A node of a snapshot.
@@ -284,9 +276,10 @@ export!(
     stats(range: RangeQuery), path(pool)
 );
 export!(
-    /// Sessions of nodes: those that go on, then those that ended, month by month; of the last 30 days by default.
+    /// Sessions of nodes, of the last 30 days by default. Sorted as the list when `sort` or `order` say how; else those
+    /// that go on, then those that ended, month by month, however many there are.
     sessions_csv = "/pools/{pool}/sessions.csv", sessions_json = "/pools/{pool}/sessions.json", tag = "nodes",
-    sessions(range: RangeQuery, wanted: AddressQuery), path(pool)
+    sessions(range: RangeQuery, query: SessionsQuery), path(pool)
 );
 export!(
     /// Hosts of a pool.
@@ -354,18 +347,21 @@ async fn sessions(
     pool: &Pool,
     extension: &str,
     range: RangeQuery,
-    wanted: AddressQuery,
+    query: SessionsQuery,
 ) -> Result<Response, Error> {
     let columns = chosen(SESSION_COLUMNS, range.columns.as_deref())?;
+    let filter = query.filter()?;
     let name = file_name(pool, "sessions", None, extension);
-    Ok(match service::churn::window(app, pool, range.range()).await? {
-        Some(window) => {
-            let sessions = app.store.stream_sessions(pool.id, window);
-            let found = sessions.try_filter(move |one| std::future::ready(one.address.contains(&wanted.q)));
-            export::answer(&name, columns, found)
-        }
-        None => export::answer(&name, columns, stream::empty::<Result<NodeSession, StoreError>>()),
-    })
+    let Some(window) = service::churn::window(app, pool, range.range()).await? else {
+        return Ok(export::answer(&name, columns, stream::empty::<Result<NodeSession, StoreError>>()));
+    };
+    if query.is_sorted() {
+        let sorted = service::churn::sorted_sessions(app, pool, window, filter).await?;
+        return Ok(export::answer(&name, columns, stream::iter(sorted.into_iter().map(Ok::<_, StoreError>))));
+    }
+    let sessions = app.store.stream_sessions(pool.id, window);
+    let found = sessions.try_filter(move |one| std::future::ready(filter.lets_through(one)));
+    Ok(export::answer(&name, columns, found))
 }
 
 async fn hosts(

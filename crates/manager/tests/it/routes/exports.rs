@@ -107,3 +107,34 @@ async fn the_filter_of_the_view_holds_for_every_snapshot_of_a_range() {
         assert!(problem["message"].as_str().unwrap().contains("earlier"), "{problem}");
     }
 }
+
+#[tokio::test]
+async fn sessions_are_exported_as_the_list_shows_them() {
+    let app = TestApp::start().await;
+    app.pool("x", "a", json!({})).await;
+    // "long" is there all the time, "late" comes last, "short" goes first
+    for (at, nodes) in [(1, vec!["long", "short"]), (2, vec!["long"]), (3, vec!["long", "late"])] {
+        let nodes: Vec<_> = nodes.into_iter().map(|address| node(address, None)).collect();
+        crawl(&app, "x", Time(at * 1_000), &nodes).await;
+    }
+    for query in
+        ["sort=address&order=asc", "sort=began&order=desc", "sort=length", "sort=ended&order=desc", "order=desc"]
+    {
+        let list = app.get(&format!("pools/x/sessions?{query}")).await.expect(200).json();
+        let listed: Vec<_> = list["items"].as_array().unwrap().iter().map(|one| one["address"].clone()).collect();
+        assert_eq!(listed.len(), 3, "{list}");
+        let json = app.get(&format!("pools/x/sessions.json?{query}&columns=address")).await.expect(200).json();
+        let exported: Vec<_> = json.as_array().unwrap().iter().map(|one| one["address"].clone()).collect();
+        assert_eq!(exported, listed, "{query}");
+        let csv = rows(&app.get(&format!("pools/x/sessions.csv?{query}&columns=address")).await.expect(200).text);
+        let exported: Vec<_> = csv[1..].iter().map(|row| json!(row[0])).collect();
+        assert_eq!(exported, listed, "{query}");
+    }
+    let found = rows(&app.get("pools/x/sessions.csv?q=l&sort=address&columns=address").await.expect(200).text);
+    assert_eq!(found, [["address"], ["late"], ["long"]]);
+    let all = rows(&app.get("pools/x/sessions.csv?q=l&columns=address").await.expect(200).text);
+    assert_eq!(all.len(), 3, "without an order, too");
+    for (query, field) in [("sort=nope", "sort"), ("order=up", "order")] {
+        assert_eq!(app.get(&format!("pools/x/sessions.csv?{query}")).await.problem(422)["field"], field);
+    }
+}
