@@ -157,7 +157,7 @@ pub async fn preview(app: &App, cron: &str, time_zone: &str) -> Result<Preview, 
 fn view(schedule: Schedule, runs: Vec<ScheduleRun>, may_change: bool, now: Time) -> ScheduleView {
     let words = match &schedule.plan.when {
         When::Cron(cron) => Clock::parse(cron, &schedule.plan.time_zone).map(|clock| clock.words()).unwrap_or_default(),
-        When::At(at) => format!("Once, at {at}."),
+        When::At(at) => format!("once, at {at}"),
     };
     let next = clock::next_times(&schedule.plan, now, NEXT_SHOWN);
     ScheduleView { words, next, runs, may_change, schedule }

@@ -105,9 +105,9 @@ impl Clock {
         std::iter::successors(self.next(after), |at| self.next(*at)).take(count).collect()
     }
 
-    /// In words: "At 03:20, on Monday."
+    /// In words that follow "It runs": "every Monday at 03:20".
     pub fn words(&self) -> String {
-        self.cron.describe()
+        super::words::words(&self.cron)
     }
 }
 
@@ -239,18 +239,6 @@ mod tests {
         assert_eq!(next.at, at("2026-11-23T10:00:00Z"));
         assert_eq!(next_time(&once, PoolId(1), next.at).unwrap(), None);
         assert_eq!(next_times(&once, next.at, 5), []);
-    }
-
-    #[test]
-    fn words_say_when() {
-        for (cron, words) in [
-            ("*/30 * * * *", "At every 30 minutes."),
-            ("20 3 * * *", "At 03:20."),
-            ("0 9 * * MON-FRI", "At 09:00, on Monday, Tuesday, Wednesday, Thursday, and Friday."),
-            ("15 4 1 * *", "At 04:15, on day 1."),
-        ] {
-            assert_eq!(clock(cron, "UTC").words(), words);
-        }
     }
 
     const ZONES: [&str; 7] = [

@@ -6,6 +6,7 @@
 
 pub mod clock;
 mod start;
+mod words;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
