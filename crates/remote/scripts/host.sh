@@ -936,6 +936,8 @@ step_receive() {
   is_digest "$ARG_digest" || fail other "receive needs digest=<64 hex digits>"
   is_number "$ARG_size" && [ "$ARG_size" -gt 0 ] && [ "$ARG_size" -le "$PACKAGE_MAX" ] ||
     fail other "receive needs size=<bytes>, at most $PACKAGE_MAX"
+  # the archive without its compression has another digest than its release
+  [ -z "$ARG_plain" ] || is_digest "$ARG_plain" || fail other "receive takes plain=<64 hex digits>"
   case $ARG_into in
     runtimes) _what="the runtime" _proof=mono ;;
     *) ARG_into=releases _what="the package" _proof=run ;;
@@ -968,9 +970,12 @@ step_receive() {
   sum_of "$_tgz" "$ARG_size" >"$_part/.sum"
   line_of "$_part/.sum"
   LINE=${LINE%% *}
-  [ "$LINE" = "$ARG_digest" ] || fail digest_mismatch "$_what should be $ARG_digest and what arrived is $LINE"
+  _sum=${ARG_plain:-$ARG_digest}
+  [ "$LINE" = "$_sum" ] || fail digest_mismatch "$_what should be $_sum and what arrived is $LINE"
   # -o: files belong to this user, whoever packed them
-  attempt tar -xzof "$_tgz" -C "$_part" || fail_io "unpack $_what in $ROOT" "$ERROR"
+  _how=-xzof
+  [ -z "$ARG_plain" ] || _how=-xof
+  attempt tar "$_how" "$_tgz" -C "$_part" || fail_io "unpack $_what in $ROOT" "$ERROR"
   [ -f "$_part/$_proof" ] || fail other "$_what holds no file named $_proof"
   check_arch "$_part"
   # its space is free at once, and no program is needed for that
@@ -1429,7 +1434,7 @@ step_data() {
 step() {
   STEP=$1
   shift
-  OUT='' ARG_digest='' ARG_size='' ARG_name='' ARG_max='' ARG_patterns='' ARG_unpacked='' ARG_hard='' ARG_into='' ARG_at=''
+  OUT='' ARG_digest='' ARG_size='' ARG_name='' ARG_max='' ARG_patterns='' ARG_unpacked='' ARG_hard='' ARG_into='' ARG_at='' ARG_plain=''
   READY_WAIT=$READY_USUAL
   for _word in "$@"; do
     case $_word in
@@ -1440,6 +1445,7 @@ step() {
       patterns=*) ARG_patterns=${_word#*=} ;;
       unpacked=*) ARG_unpacked=${_word#*=} ;;
       hard=*) ARG_hard=${_word#*=} ;;
+      plain=*) ARG_plain=${_word#*=} ;;
       into=*) ARG_into=${_word#*=} ;;
       at=*) ARG_at=${_word#*=} ;;
       wait=*) is_number "${_word#*=}" && READY_WAIT=${_word#*=} ;;

@@ -38,7 +38,8 @@ async fn a_session_asks_uploads_fetches_and_leaves() {
 #[tokio::test]
 async fn a_refused_step_leaves_the_session_usable() {
     let mut session = open().await;
-    let wrong = Package { digest: Digest::of(b"another"), ..Package::new(vec![1; 200_000]) };
+    let mut wrong = Package::new(vec![1; 200_000]);
+    wrong.digest = Digest::of(b"another");
     let error = session.receive(&wrong).await.unwrap_err();
     assert_eq!((error.cause, error.step), (Cause::DigestMismatch, Step::Receive));
     assert_eq!(error.message, "receive on here: not what was sent");

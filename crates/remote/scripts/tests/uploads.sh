@@ -51,6 +51,40 @@ test_a_wrong_digest_is_refused_and_the_session_goes_on() {
   nothing_half
 }
 
+# plain: PLAIN and SIZE of the present package without its compression, in the file plain.
+plain() {
+  gzip -dc "$TGZ" >plain
+  PLAIN=$(sha256sum <plain | cut -d" " -f1) SIZE=$(($(wc -c <plain)))
+}
+
+test_an_archive_without_its_compression_becomes_the_same_release() {
+  new_package one
+  plain
+  {
+    echo "'receive' 'digest=$DIGEST' 'size=$SIZE' 'plain=$PLAIN'"
+    cat plain
+  } >request; session
+  has '"step":"receive","ok":true,"changed":true'
+  ok activate "digest=$DIGEST"
+  ok start
+  running
+  has "\"installed\":[\"$DIGEST\"]" "\"package\":\"$DIGEST\""
+  ok stop
+}
+
+test_an_archive_without_its_compression_is_compared_with_its_own_digest() {
+  new_package one
+  plain
+  {
+    echo "'receive' 'digest=$DIGEST' 'size=$SIZE' 'plain=$DIGEST'"
+    cat plain
+  } >request; session
+  has '"step":"receive","ok":false,"cause":"digest_mismatch"' "$DIGEST" "$PLAIN"
+  echo "'receive' 'digest=$DIGEST' 'size=$SIZE' 'plain=../../etc'" >request; session
+  has '"step":"receive","ok":false,"cause":"other"' "plain="
+  nothing_half
+}
+
 test_what_is_no_archive_or_no_package_is_refused() {
   TGZ=$WORK/junk
   echo "this is no archive" >"$TGZ"

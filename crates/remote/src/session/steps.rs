@@ -20,17 +20,12 @@ impl HostSession {
 
     /// Uploads, verifies and unpacks a package, unless the host has it.
     pub async fn receive(&mut self, package: &Package) -> Result<Received, HostError> {
-        let call = Call::new(Step::Receive, "receive").word("digest", &package.digest).word("size", package.size());
-        self.ask_with(call, &package.bytes).await
+        self.put(Call::new(Step::Receive, "receive"), package).await
     }
 
     /// Uploads, verifies and unpacks a runtime that several packages may share, unless the host has it.
     pub async fn receive_runtime(&mut self, runtime: &Package) -> Result<Received, HostError> {
-        let call = Call::new(Step::Receive, "receive")
-            .word("into", "runtimes")
-            .word("digest", &runtime.digest)
-            .word("size", runtime.size());
-        self.ask_with(call, &runtime.bytes).await
+        self.put(Call::new(Step::Receive, "receive").word("into", "runtimes"), runtime).await
     }
 
     /// Writes one file that only this host has, into the package's config folder.
@@ -88,6 +83,15 @@ impl HostSession {
     /// Measures the host and the node process.
     pub async fn usage(&mut self) -> Result<HostUsage, HostError> {
         self.ask(Call::new(Step::Usage, "usage")).await
+    }
+
+    async fn put(&mut self, call: Call, package: &Package) -> Result<Received, HostError> {
+        let sent = package.sent();
+        let mut call = call.word("digest", &package.digest).word("size", sent.bytes.len());
+        if let Some(digest) = sent.plain {
+            call = call.word("plain", digest);
+        }
+        self.ask_with(call, sent.bytes).await
     }
 
     async fn ask<T: for<'de> Deserialize<'de>>(&mut self, call: Call) -> Result<T, HostError> {

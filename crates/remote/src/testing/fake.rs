@@ -218,7 +218,7 @@ impl Server {
         let word = |name: &str| words.iter().find_map(|w| w.strip_prefix(name)).unwrap_or_default().to_owned();
         let size: usize = word("size=").parse().unwrap_or(0);
         let mut answer = match step {
-            "receive" => return self.receive(&word("digest="), size).await,
+            "receive" => return self.receive(&word("digest="), &word("plain="), size).await,
             "configure" => return self.configure(&word("name="), size).await,
             "status" => self.change(status),
             "activate" => match word("digest=").parse() {
@@ -245,20 +245,22 @@ impl Server {
         if matches!(step, "logs" | "data") { self.output.write_all(b"fake").await } else { Ok(()) }
     }
 
-    async fn receive(&mut self, digest: &str, size: usize) -> std::io::Result<()> {
-        let has = digest.parse().is_ok_and(|digest| self.change(|state| state.installed.contains(&digest)));
+    async fn receive(&mut self, digest: &str, plain: &str, size: usize) -> std::io::Result<()> {
+        let named: Option<Digest> = digest.parse().ok();
+        let has = named.as_ref().is_some_and(|digest| self.change(|state| state.installed.contains(digest)));
         if has {
             return self.say(&json!({"step": "receive", "ok": true, "unchanged": true})).await;
         }
         let bytes = self.payload("receive", size).await?;
         let arrived = Digest::of(&bytes);
-        if arrived.as_str() != digest {
+        let wanted = if plain.is_empty() { digest } else { plain };
+        let Some(named) = named.filter(|_| arrived.as_str() == wanted) else {
             let message = format!("{arrived} arrived");
             return self
                 .say(&json!({"step": "receive", "ok": false, "cause": Cause::DigestMismatch, "message": message}))
                 .await;
-        }
-        self.change(|state| state.installed.insert(arrived));
+        };
+        self.change(|state| state.installed.insert(named));
         self.say(&json!({"step": "receive", "ok": true, "unchanged": false})).await
     }
 
