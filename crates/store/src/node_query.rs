@@ -6,6 +6,7 @@ use std::str::FromStr;
 use p2ppool_model::snapshot::NodeStatus;
 use p2ppool_model::table::{List, NodeTable, Number, TextId, UNKNOWN, Word};
 
+use crate::natural::Natural;
 use crate::page::Order;
 
 /// Which nodes, in which order.
@@ -123,6 +124,7 @@ impl FromStr for NodeSort {
 }
 
 /// The rows that a filter lets through, in its order; equal ones by overlay address. What is unknown comes last.
+/// Numbers in texts count as numbers ([`Natural`]), but not in overlay addresses, which are hashes.
 pub fn rows(table: &NodeTable, filter: &NodeFilter) -> Vec<u32> {
     let mut search = Search::new(table, &filter.text);
     let status = filter.status.map(|status| NodeStatus::ALL.iter().position(|s| *s == status).unwrap_or(0) as i64);
@@ -143,13 +145,15 @@ pub fn rows(table: &NodeTable, filter: &NodeFilter) -> Vec<u32> {
                 rows.reverse();
             }
         }
-        Column::Word(word) => sort_by(&mut rows, filter.order, |row| table.word(word, row)),
+        Column::Word(word) => sort_by(&mut rows, filter.order, |row| table.word(word, row).map(Natural)),
         Column::Number(number) => {
             let column = &table.numbers[number.at()];
             sort_by(&mut rows, filter.order, |row| Some(column[row]).filter(|number| *number != UNKNOWN));
         }
         Column::Status => sort_by(&mut rows, filter.order, |row| Some(table.status(row).as_str())),
-        Column::VirtualIp => sort_by(&mut rows, filter.order, |row| table.list(List::VirtualIps, row).next()),
+        Column::VirtualIp => {
+            sort_by(&mut rows, filter.order, |row| table.list(List::VirtualIps, row).next().map(Natural))
+        }
         Column::Location => sort_by(&mut rows, filter.order, |row| {
             table.number(Number::Latitude, row).zip(table.number(Number::Longitude, row))
         }),

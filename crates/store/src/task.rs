@@ -3,14 +3,17 @@
 //! How tasks come into the line and out of it is in [`crate::task_line`]; what a running one writes is in
 //! [`crate::task_run`].
 
+use std::collections::HashMap;
+
 use p2ppool_model::task::{Task, TaskHost, TaskState};
 use p2ppool_model::{HostId, Outcome, PoolId, TaskId, Time};
 use sqlx::{FromRow, QueryBuilder};
 
 use crate::Store;
-use crate::db::on;
+use crate::db::{CHUNK_ROWS, on};
 use crate::error::{Result, StoreError, Tried as _};
-use crate::page::{Listed, Page};
+use crate::natural::Natural;
+use crate::page::{Listed, PAGE_MAX, Page};
 use crate::text::{containing, from_json, parse, parse_opt, uint};
 
 /// Which tasks to list.
@@ -204,26 +207,37 @@ impl Store {
         Ok(Listed { total: uint(total), items })
     }
 
-    /// Hosts of a task, by address.
+    /// Hosts of a task, by address as people count: `node2` before `node10`.
     pub async fn task_hosts(&self, task: TaskId, filter: &TaskHostFilter, page: Page) -> Result<Listed<TaskHost>> {
         let mut tx = self.db.begin_read().await?;
-        let total: i64 = on!(tx.conn(), conn => {
-            let mut query = QueryBuilder::new("SELECT COUNT(*) FROM task_hosts");
+        // No database sorts like this; the addresses of the largest task are some two megabytes.
+        let mut hosts: Vec<(i64, String)> = on!(tx.conn(), conn => {
+            let mut query = QueryBuilder::new("SELECT host_id, address FROM task_hosts");
             push_host_filter!(query, task, filter);
-            query.build_query_scalar().fetch_one(conn).await
-        })
-        .tried("count hosts of a task")?;
-        let rows: Vec<TaskHostRow> = on!(tx.conn(), conn => {
-            let mut query = QueryBuilder::new("SELECT ");
-            query.push(HOST_COLUMNS).push(" FROM task_hosts");
-            push_host_filter!(query, task, filter);
-            query.push(" ORDER BY address, host_id LIMIT ").push_bind(page.limit());
-            query.push(" OFFSET ").push_bind(page.offset());
             query.build_query_as().fetch_all(conn).await
         })
-        .tried("list hosts of a task")?;
-        let items = rows.into_iter().map(host_from).collect::<Result<_>>()?;
-        Ok(Listed { total: uint(total), items })
+        .tried("list the addresses of a task's hosts")?;
+        hosts.sort_by(|a, b| Natural(&a.1).cmp(&Natural(&b.1)).then(a.0.cmp(&b.0)));
+        let skip = usize::try_from(page.offset).unwrap_or(usize::MAX);
+        let limit = page.limit.min(PAGE_MAX) as usize;
+        let shown: Vec<i64> = hosts.iter().skip(skip).take(limit).map(|(host, _)| *host).collect();
+        let mut rows: HashMap<i64, TaskHostRow> = HashMap::with_capacity(shown.len());
+        for chunk in shown.chunks(CHUNK_ROWS) {
+            let part: Vec<TaskHostRow> = on!(tx.conn(), conn => {
+                let mut query = QueryBuilder::new("SELECT ");
+                query.push(HOST_COLUMNS).push(" FROM task_hosts WHERE task_id = ").push_bind(task.0);
+                let mut list = query.push(" AND host_id IN (").separated(", ");
+                for host in chunk {
+                    list.push_bind(*host);
+                }
+                list.push_unseparated(")");
+                query.build_query_as().fetch_all(conn).await
+            })
+            .tried("list hosts of a task")?;
+            rows.extend(part.into_iter().map(|row| (row.host_id, row)));
+        }
+        let items = shown.iter().filter_map(|host| rows.remove(host)).map(host_from).collect::<Result<_>>()?;
+        Ok(Listed { total: hosts.len() as u64, items })
     }
 
     /// Every host of a task, in no special order: for the one who runs it.

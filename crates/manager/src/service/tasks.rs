@@ -7,7 +7,7 @@ use p2ppool_model::rolling::Rolling;
 use p2ppool_model::task::{Task, TaskHost};
 use p2ppool_model::waiting::{ShownTask, Waiting};
 use p2ppool_model::{Action, Digest, HostId, Outcome, TaskId};
-use p2ppool_store::{Listed, Page, StoreError, TaskHostFilter};
+use p2ppool_store::{Listed, Natural, Page, StoreError, TaskHostFilter};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -198,7 +198,7 @@ pub async fn merged_hosts(
     };
     let mut rows = app.store.merged_task_hosts(id).await?;
     rows.retain(wanted);
-    rows.sort_by(|a, b| (&a.address, a.host).cmp(&(&b.address, b.host)));
+    rows.sort_by(|a, b| (Natural(&a.address), a.host).cmp(&(Natural(&b.address), b.host)));
     let total = rows.len() as u64;
     let first = usize::try_from(page.offset).unwrap_or(usize::MAX);
     let items = rows.into_iter().skip(first).take(page.limit as usize).collect();

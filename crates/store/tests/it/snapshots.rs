@@ -236,6 +236,28 @@ async fn every_column_sorts(store: Store) {
         }
     }
     assert!("address; --".parse::<NodeSort>().is_err());
+
+    let counted = ["10.0.0.10", "10.0.0.2", "9.255.0.1"].map(|ip| Node {
+        ip: Some(ip.into()),
+        host_name: Some(format!("node{}", ip.rsplit('.').next().unwrap())),
+        details: NodeDetails::Brunet(BrunetDetails { virtual_ips: vec![ip.into()], ..BrunetDetails::default() }),
+        ..answering(ip)
+    });
+    let crawl = store.store_snapshot(&crawl_at(pool, NOW, &counted), &counted).await.unwrap().id;
+    for (sort, wanted) in [
+        (NodeSort::Ip, ["9.255.0.1", "10.0.0.2", "10.0.0.10"]),
+        (NodeSort::VirtualIp, ["9.255.0.1", "10.0.0.2", "10.0.0.10"]),
+        (NodeSort::HostName, ["9.255.0.1", "10.0.0.2", "10.0.0.10"]),
+    ] {
+        let sorted = async |order| {
+            let filter = NodeFilter { sort, order, ..NodeFilter::default() };
+            let items = store.nodes(crawl, &filter, Page::default()).await.unwrap().items;
+            items.into_iter().map(|node| node.ip.unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(sorted(Order::Ascending).await, wanted, "{sort:?}");
+        let reversed: Vec<_> = wanted.into_iter().rev().collect();
+        assert_eq!(sorted(Order::Descending).await, reversed, "{sort:?}");
+    }
 }
 
 fn any_node() -> impl Strategy<Value = Node> {
@@ -304,7 +326,11 @@ fn in_order(a: &Node, b: &Node, filter: &NodeFilter) -> Ordering {
     let order = filter.order;
     match filter.sort {
         NodeSort::Address => nulls_last(Some(&a.address), Some(&b.address), order),
-        NodeSort::HostName => nulls_last(a.host_name.as_ref(), b.host_name.as_ref(), order),
+        NodeSort::HostName => {
+            // upper and lower case are alike, and there are no digits in these
+            let key = |name: &String| (name.to_ascii_lowercase(), name.clone());
+            nulls_last(a.host_name.as_ref().map(key), b.host_name.as_ref().map(key), order)
+        }
         NodeSort::Connections => nulls_last(a.connections, b.connections, order),
         NodeSort::Rtt => nulls_last(a.rtt_ms, b.rtt_ms, order),
         NodeSort::Retries => nulls_last(Some(a.retries), Some(b.retries), order),

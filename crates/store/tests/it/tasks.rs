@@ -18,6 +18,7 @@ crate::stories! {
     what_an_old_claim_writes_is_not_written
     thousands_of_hosts_of_a_task_are_written_in_parts
     hosts_of_a_task_are_filtered
+    hosts_of_a_task_come_as_people_count
     old_tasks_are_pruned_by_pool
 }
 
@@ -293,6 +294,22 @@ async fn hosts_of_a_task_are_filtered(store: Store) {
     assert_eq!(found(&[Outcome::NotStarted], Some("node001"), all).await, (2, vec![11, 12]));
     assert_eq!(found(&[], Some("%"), all).await, (0, vec![]));
     assert_eq!(found(&[], None, Page { limit: 2, offset: 5 }).await, (12, vec![6, 7]));
+}
+
+async fn hosts_of_a_task_come_as_people_count(store: Store) {
+    let pool = pool(&store, "demo").await.id;
+    let addresses = ["node10", "10.0.0.10", "node2", "10.0.0.2", "Node1", "10.0.0.10"];
+    let host =
+        |(i, address): (usize, &&str)| NewTaskHost { host: HostId(i as i64), address: (*address).into(), attempt: 1 };
+    let new = NewTask { hosts: addresses.iter().enumerate().map(host).collect(), ..new_task(pool, Action::Check, 0) };
+    let id = queued(&store, new).await;
+    let listed = async |page| {
+        let listed = store.task_hosts(id, &TaskHostFilter::default(), page).await.unwrap();
+        (listed.total, listed.items.iter().map(|row| row.host.0).collect::<Vec<_>>())
+    };
+    assert_eq!(listed(Page::default()).await, (6, vec![3, 1, 5, 4, 2, 0]));
+    assert_eq!(listed(Page { limit: 2, offset: 3 }).await, (6, vec![4, 2]));
+    assert_eq!(listed(Page { limit: 2, offset: 9 }).await, (6, vec![]));
 }
 
 async fn old_tasks_are_pruned_by_pool(store: Store) {
