@@ -194,3 +194,10 @@ test('a provider that is down is told, and the password is still a way in', asyn
   await expect(page).toHaveURL(`${manager.url}/`);
   await expect(page.getByRole('link', { name: 'admin' })).toBeVisible();
 });
+
+test('a login by the provider ends at the page it began at', async ({ page }) => {
+  await page.goto(`${manager.url}/login?next=${encodeURIComponent('tasks?q=lab')}`);
+  await goOnAs(page, 'anna');
+  await expect(page).toHaveURL(`${manager.url}/tasks?q=lab`);
+  await expect(page.getByRole('link', { name: 'anna' })).toBeVisible();
+});

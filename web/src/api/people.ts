@@ -54,7 +54,8 @@ export const endSecondFactor = (password: string) =>
   answer(client.POST('/api/v1/me/totp/end', { body: { password } }));
 
 export const oidc = (signal?: Signal) => answer(client.GET('/api/v1/oidc', { signal }));
-export const oidcLogin = () => apiUrl('oidc/login');
+/** Begins a login by the provider, which ends at `next`, a page relative to the application's base. */
+export const oidcLogin = (next: string) => apiUrl('oidc/login', next === '' ? {} : { next });
 
 export const grants = (pool: string, signal?: Signal) =>
   answer(client.GET('/api/v1/pools/{pool}/grants', { params: { path: { pool } }, signal }));

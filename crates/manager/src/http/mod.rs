@@ -8,6 +8,7 @@ pub mod cookies;
 pub mod error;
 pub(crate) mod export;
 pub mod handlers;
+pub(crate) mod next;
 pub mod openapi;
 pub mod page;
 pub(crate) mod permit;

@@ -65,6 +65,9 @@ pub struct Begun {
 
 #[derive(Serialize, Deserialize)]
 struct Pending {
+    /// The page to end at, as it was asked for.
+    #[serde(default)]
+    next: String,
     state: String,
     nonce: String,
     verifier: String,
@@ -93,8 +96,8 @@ type Client = CoreClient<
     openidconnect::EndpointMaybeSet,
 >;
 
-/// Begins a login. `callback` is the address that the provider sends the browser back to.
-pub async fn begin(app: &App, config: &OidcConfig, callback: &str) -> Result<Begun, Refusal> {
+/// Begins a login. `callback` is the address that the provider sends the browser back to, `next` the page to end at.
+pub async fn begin(app: &App, config: &OidcConfig, callback: &str, next: &str) -> Result<Begun, Refusal> {
     let client = client(app, config, callback).await?;
     let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
     let (url, state, nonce) = client
@@ -104,6 +107,7 @@ pub async fn begin(app: &App, config: &OidcConfig, callback: &str) -> Result<Beg
         .set_pkce_challenge(challenge)
         .url();
     let pending = Pending {
+        next: next.to_owned(),
         state: state.secret().clone(),
         nonce: nonce.secret().clone(),
         verifier: verifier.secret().clone(),
@@ -152,6 +156,11 @@ pub async fn finish(app: &App, config: &OidcConfig, back: Back) -> Result<User, 
     person(app, config, subject, name.unwrap_or_else(|| subject.to_owned()), role).await
 }
 
+/// The page that the pending login of this browser is to end at, also when it has expired; empty for the first page.
+pub fn next_of(app: &App, pending: &str) -> String {
+    unsealed(app, pending).map(|pending| pending.next).unwrap_or_default()
+}
+
 /// The provider, when there is one.
 pub fn configured(app: &App) -> Result<&OidcConfig, Error> {
     app.oidc.as_ref().ok_or_else(|| Error::Missing("login by a provider on this manager".to_owned()))
@@ -159,13 +168,17 @@ pub fn configured(app: &App) -> Result<&OidcConfig, Error> {
 
 /// The pending login of this browser, when the provider answers to exactly that one in time.
 fn opened(app: &App, back: &Back) -> Result<Pending, Refusal> {
-    let sealed = URL_SAFE_NO_PAD.decode(&back.pending).map_err(|_| Refusal::Expired)?;
-    let text = app.secrets.open(PENDING, &sealed).map_err(|_| Refusal::Expired)?;
-    let pending: Pending = serde_json::from_slice(&text).map_err(|_| Refusal::Expired)?;
+    let pending = unsealed(app, &back.pending).ok_or(Refusal::Expired)?;
     if pending.until <= Time::now() || pending.state != back.state {
         return Err(Refusal::Expired);
     }
     Ok(pending)
+}
+
+/// What a cookie of ours holds.
+fn unsealed(app: &App, cookie: &str) -> Option<Pending> {
+    let sealed = URL_SAFE_NO_PAD.decode(cookie).ok()?;
+    serde_json::from_slice(&app.secrets.open(PENDING, &sealed).ok()?).ok()
 }
 
 async fn client(app: &App, config: &OidcConfig, callback: &str) -> Result<Client, Refusal> {

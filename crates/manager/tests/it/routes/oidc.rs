@@ -10,6 +10,10 @@ use crate::support::provider::{CLIENT, Provider, SECRET, Wrong};
 use crate::support::{Answer, TestApp, send};
 
 async fn world() -> (TestApp, Arc<Provider>) {
+    world_below(None).await
+}
+
+async fn world_below(base_path: Option<String>) -> (TestApp, Arc<Provider>) {
     let provider = Provider::start().await;
     let folder = tempfile::tempdir().unwrap();
     let secret = folder.path().join("secret");
@@ -19,6 +23,7 @@ async fn world() -> (TestApp, Arc<Provider>) {
         oidc_client_id: Some(CLIENT.into()),
         oidc_client_secret_file: Some(secret),
         oidc_roles: vec!["ops=administrator".into(), "lab=viewer".into()],
+        base_path,
         ..Settings::default()
     };
     // The file with the secret is gone when the folder is: from then on the sealed one is used.
@@ -27,7 +32,12 @@ async fn world() -> (TestApp, Arc<Provider>) {
 
 /// Begins: the provider's address, and the browser's cookie.
 async fn begin(app: &TestApp) -> (String, String) {
-    let answer = send(app.anonymous(Method::GET, "oidc/login")).await.expect(303);
+    begin_for(app, "").await
+}
+
+/// Begins a login that is to end at this page.
+async fn begin_for(app: &TestApp, next: &str) -> (String, String) {
+    let answer = send(app.anonymous(Method::GET, "oidc/login").query(&[("next", next)])).await.expect(303);
     let cookie = answer.header("set-cookie");
     assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
     (answer.header("location").to_owned(), cookie.split(';').next().unwrap().to_owned())
@@ -168,4 +178,58 @@ async fn without_a_provider_there_is_nothing_to_log_in_by() {
     assert_eq!(send(app.anonymous(Method::GET, "oidc")).await.json(), json!({ "enabled": false, "issuer": null }));
     send(app.anonymous(Method::GET, "oidc/login")).await.problem(404);
     send(app.anonymous(Method::GET, "oidc/callback?code=x&state=y")).await.problem(404);
+}
+
+const PAGE: &str = "pools/x/nodes?q=a%20b&from=2026-11-23T10:00:00Z";
+
+#[tokio::test]
+async fn a_login_ends_at_the_page_it_began_at() {
+    for (base_path, base) in [(None, "/"), (Some("/p2ppool".to_owned()), "/p2ppool/")] {
+        let (app, provider) = world_below(base_path).await;
+        let (url, cookie) = begin_for(&app, PAGE).await;
+        assert!(!url.contains("nodes"), "the provider learns nothing of it: {url}");
+        let back = provider.log_in(&url, "subject-1", "anna", &["ops"], Wrong::Nothing);
+        let answer = come_back(&app, &back, &cookie).await.expect(303);
+        assert_eq!(answer.header("location"), format!("{base}{PAGE}"));
+    }
+}
+
+#[tokio::test]
+async fn a_refused_login_can_be_tried_again_from_the_same_page() {
+    let (app, provider) = world().await;
+    let (url, cookie) = begin_for(&app, PAGE).await;
+    let back = provider.log_in(&url, "s-1", "eve", &["guests"], Wrong::Nothing);
+    let answer = come_back(&app, &back, &cookie).await.expect(303);
+    let to = url::Url::parse(&format!("http://manager{}", answer.header("location"))).unwrap();
+    let told: std::collections::HashMap<_, _> = to.query_pairs().collect();
+    assert_eq!((to.path(), &*told["oidc"], &*told["next"]), ("/login", "no_role", PAGE));
+    // what another browser was to end at is nobody's business
+    let answer = come_back(&app, &back, "").await;
+    refused(answer, "expired");
+    provider.go_down().await;
+    let answer = send(app.anonymous(Method::GET, "oidc/login").query(&[("next", "tasks/7")])).await.expect(303);
+    assert!(answer.header("location").ends_with("&next=tasks%2F7"), "{}", answer.header("location"));
+}
+
+#[tokio::test]
+async fn no_login_leads_to_another_site() {
+    let (app, _) = world_below(Some("/p2ppool".to_owned())).await;
+    for next in [
+        "//evil.example",
+        "https://evil.example",
+        "https:evil.example",
+        "/p2ppool/pools",
+        "/pools",
+        "..",
+        "../pools",
+        "\\\\evil.example",
+        "/\\evil.example",
+        "javascript:alert(1)",
+        "\t//evil.example",
+        "api/v1/oidc/login",
+    ] {
+        let answer = send(app.anonymous(Method::GET, "oidc/login").query(&[("next", next)])).await;
+        assert_eq!((answer.header("location"), answer.header("set-cookie")), ("", ""), "{next}");
+        assert_eq!(answer.problem(422)["field"], "next", "{next}");
+    }
 }
