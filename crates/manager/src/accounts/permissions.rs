@@ -223,6 +223,7 @@ pub const RULES: &[Rule] = &[
     rule("PUT", "/geo/overrides", Needs::Role(SuperAdministrator)),
     rule("GET", "/settings/map", Anyone),
     rule("PUT", "/settings/map", Needs::Role(SuperAdministrator)),
+    rule("GET", "/settings/ssh", Account),
     rule("GET", "/pools/{pool}/diff", Pool(See)),
     rule("GET", "/pools/{pool}/churn", Pool(See)),
     rule("GET", "/pools/{pool}/sessions", Pool(See)),

@@ -96,6 +96,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(ssh::show, ssh::set))
         .routes(routes!(ssh::set_jump_key, ssh::delete_jump_key))
         .routes(routes!(ssh::trust))
+        .routes(routes!(ssh::facts))
         .routes(routes!(tasks::list))
         .routes(routes!(tasks::show))
         .routes(routes!(tasks::hosts))

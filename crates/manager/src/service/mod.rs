@@ -29,6 +29,7 @@ pub mod share_limits;
 pub mod shares;
 pub mod sorts;
 pub mod ssh;
+pub mod ssh_facts;
 pub mod tasks;
 pub mod topology;
 pub mod users;

@@ -13,6 +13,7 @@ use crate::http::body::{Json, Query, Text};
 use crate::http::caller::Caller;
 use crate::http::error::ErrorAnswer;
 use crate::service::ssh::{self, KnownHostsResult, ShownAccess};
+use crate::service::ssh_facts::{self, SshFacts};
 use crate::service::{Error, pools};
 
 /// How the pool's hosts are reached beside its key.
@@ -114,6 +115,13 @@ pub(crate) async fn known_hosts(
 ) -> Result<axum::Json<KnownHostsResult>, Error> {
     let pool = pools::changeable(&app, &caller.viewer, &name).await?;
     Ok(axum::Json(ssh::import_known_hosts(&app, &pool, &text).await?))
+}
+
+/// With what this manager reaches hosts by SSH: host keys, limits, deadlines. They are said when it is started.
+#[utoipa::path(get, path = "/settings/ssh", tag = "settings",
+    responses((status = 200, body = SshFacts), (status = 401, body = ErrorAnswer)))]
+pub(crate) async fn facts(app: State) -> Result<axum::Json<SshFacts>, Error> {
+    Ok(axum::Json(ssh_facts::facts(&app).await?))
 }
 
 /// The hosts of an OpenSSH client configuration; nothing is stored.

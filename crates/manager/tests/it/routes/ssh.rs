@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use p2ppool::config::Settings;
 use p2ppool_model::role::Role;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -191,4 +192,21 @@ async fn a_key_is_not_changed_while_a_task_puts_one_on_the_hosts() {
     let error = app.post("pools/x/key/generate", json!({})).await.problem(409);
     assert_eq!(error["code"], "key_rotates");
     app.post(&format!("tasks/{}/cancel", task["id"]), json!({})).await;
+}
+
+#[tokio::test]
+async fn people_see_with_what_this_manager_reaches_hosts() {
+    let settings = Settings { hosts_connecting: Some(7), connections_per_second: Some(3), ..Settings::default() };
+    let app = TestApp::start_with(settings).await;
+    send(app.anonymous(Method::GET, "settings/ssh")).await.problem(401);
+    let viewer = app.person("view", Role::Viewer).await;
+    let facts = send(app.anonymous(Method::GET, "settings/ssh").bearer_auth(&viewer)).await.expect(200).json();
+    assert_eq!((&facts["limits"]["connecting"], &facts["limits"]["per_second"]), (&json!(7), &json!(3)));
+    assert_eq!((&facts["share"], &facts["all"]["connecting"]), (&facts["limits"], &json!(null)));
+    assert_eq!((&facts["host_keys"], &facts["jumps"]["most"]), (&json!("pin_first"), &json!(4)));
+    let deadlines = p2ppool_remote::Deadlines::default();
+    assert_eq!(facts["deadlines"]["connect_s"], json!(deadlines.connect.as_secs()));
+    assert_eq!(facts["deadlines"]["slowest"], json!(deadlines.slowest));
+    app.put("managers/limits", json!({ "connecting": 5 })).await.expect(200);
+    assert_eq!(app.get("settings/ssh").await.json()["all"]["connecting"], json!(5));
 }
