@@ -7,6 +7,7 @@ use crate::Store;
 use crate::db::{execute, on, write_one};
 use crate::error::{Result, StoreError, Tried as _, referenced};
 use crate::text::clean;
+use crate::user_summaries::{Seen, was_seen};
 use crate::users::{User, UserRow};
 
 /// Longest name of a browser kept, in characters.
@@ -109,6 +110,7 @@ impl Store {
             .await
         });
         let row = referenced(inserted, "begin a session", || format!("user {}", new.user))?;
+        was_seen(&mut tx, Seen::BySession(row.id), new.now).await?;
         tx.commit().await?;
         Ok(row.into())
     }
@@ -144,6 +146,7 @@ impl Store {
             id
         )
         .tried("touch a session")?;
+        was_seen(&mut tx, Seen::BySession(id), now).await?;
         tx.commit().await
     }
 

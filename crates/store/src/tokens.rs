@@ -8,6 +8,7 @@ use crate::Store;
 use crate::db::{execute, on, write_one};
 use crate::error::{Result, StoreError, Tried as _};
 use crate::text::{clean, from_json, parse, to_json};
+use crate::user_summaries::{Seen, was_seen};
 use crate::users::{User, UserRow};
 
 /// An API token, without the token.
@@ -140,6 +141,7 @@ impl Store {
     pub async fn touch_token(&self, id: TokenId, now: Time) -> Result<()> {
         let mut tx = self.db.begin_relaxed().await?;
         execute!(tx.conn(), "UPDATE tokens SET last_used = $1 WHERE id = $2", now.0, id.0).tried("touch a token")?;
+        was_seen(&mut tx, Seen::ByToken(id.0), now).await?;
         tx.commit().await
     }
 

@@ -7,7 +7,7 @@ import type { Noun, Role } from './types';
 type Signal = AbortSignal | undefined;
 type Schemas = components['schemas'];
 
-export type User = Noun<'User'>;
+export type User = Noun<'UserSummary'>;
 export type LoginSession = Noun<'Session'>;
 export type Permissions = Noun<'Permissions'>;
 export type Permission = Permissions['routes'][number];

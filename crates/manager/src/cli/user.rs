@@ -1,24 +1,34 @@
 //! `p2ppool user …` of a running manager, and who may do what with a pool.
 
-use p2ppool_model::PoolName;
+use p2ppool_model::{PoolName, Time};
 use serde_json::{Value, json};
 
 use super::args::{GrantArg, UserCommand};
 use super::client::Client;
 use super::error::CliError;
 use super::input::{confirm, read_text};
-use super::output::{Output, table};
+use super::output::{Output, ago, table};
 
 pub(super) async fn run(command: UserCommand, client: &Client, output: Output) -> Result<(), CliError> {
     match command {
         UserCommand::List => {
             let users: Vec<Value> = client.get("users").await?;
+            let now = Time::now();
             output.show(&users, || {
                 let rows = users.iter().map(|user| {
                     let state = if user["disabled"] == true { "locked out" } else { "" };
-                    vec![text(&user["name"]), text(&user["role"]), text(&user["created"]), state.to_owned()]
+                    let pools = user["pools"].as_array().map_or(&[][..], Vec::as_slice).iter();
+                    let pools = pools.map(|one| format!("{} ({})", text(&one["pool"]), text(&one["right"])));
+                    vec![
+                        text(&user["name"]),
+                        text(&user["role"]),
+                        pools.collect::<Vec<_>>().join(", "),
+                        ago(user["last_seen"].as_str().and_then(|at| at.parse().ok()), now),
+                        user["tokens"].to_string(),
+                        state.to_owned(),
+                    ]
                 });
-                table(&["name", "role", "created", ""], &[], rows)
+                table(&["name", "role", "pools", "last seen", "tokens", ""], &["tokens"], rows)
             })
         }
         UserCommand::Create { name, role, password_file } => {

@@ -2,7 +2,7 @@
 
 use p2ppool_model::role::Role;
 use p2ppool_model::{Time, UserId};
-use p2ppool_store::User;
+use p2ppool_store::{User, UserSummary};
 
 use crate::accounts::Secret;
 use crate::accounts::password::{PASSWORD_MAX, PASSWORD_MIN};
@@ -12,14 +12,15 @@ use crate::service::Error;
 /// Longest name of a person, in bytes.
 const NAME_MAX: usize = 100;
 
-/// Everybody, by name.
-pub async fn list(app: &App) -> Result<Vec<User>, Error> {
-    Ok(app.store.users().await?)
+/// Everybody with what they have, by name.
+pub async fn list(app: &App) -> Result<Vec<UserSummary>, Error> {
+    Ok(app.store.user_summaries(None, Time::now()).await?)
 }
 
-/// One person.
-pub async fn show(app: &App, id: UserId) -> Result<User, Error> {
-    Ok(app.store.user(id).await?)
+/// One person with what they have.
+pub async fn show(app: &App, id: UserId) -> Result<UserSummary, Error> {
+    let found = app.store.user_summaries(Some(id), Time::now()).await?;
+    found.into_iter().next().ok_or_else(|| Error::not_found("user", id))
 }
 
 /// Makes an account. Without a password, a random one is made and answered.
@@ -45,12 +46,12 @@ pub async fn edit(app: &App, id: UserId, role: Option<Role>, disabled: Option<bo
         Some(false) => app.store.enable_user(id).await?,
         None => {}
     }
-    show(app, id).await
+    Ok(app.store.user(id).await?)
 }
 
 /// Gives another password and ends the person's sessions. Without a password, a random one is made and answered.
 pub async fn reset_password(app: &App, id: UserId, password: Option<String>) -> Result<Option<Secret>, Error> {
-    show(app, id).await?;
+    app.store.user(id).await?;
     let (password, made) = given_or_made(password)?;
     let hash = app.passwords.hash(password).await.map_err(Error::Internal)?;
     app.store.set_user_password(id, Some(&hash)).await?;

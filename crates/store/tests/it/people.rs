@@ -3,7 +3,9 @@
 use p2ppool_model::audit::AuditResult;
 use p2ppool_model::role::{Grant, Role};
 use p2ppool_model::{Time, UserId};
-use p2ppool_store::{AuditEntry, AuditFilter, NewSession, NewToken, Page, SecretScope, Store, StoreError, testing};
+use p2ppool_store::{
+    AuditEntry, AuditFilter, NewSession, NewToken, Page, SecretScope, Store, StoreError, User, UserPool, testing,
+};
 
 use crate::builders::NOW;
 
@@ -14,6 +16,7 @@ crate::stories! {
     tokens_end_by_age_revocation_and_lockout
     the_audit_log_is_filtered_and_paged
     grants_are_given_changed_and_taken_back
+    people_are_listed_with_what_they_have
 }
 
 const MINUTE: i64 = 60_000;
@@ -234,4 +237,34 @@ async fn the_audit_log_is_filtered_and_paged(store: Store) {
     assert_eq!(total(AuditFilter { actor: Some("Anna".into()), ..all.clone() }).await, 13);
     assert_eq!(total(AuditFilter { result: Some(AuditResult::Refused), ..all.clone() }).await, 1);
     assert_eq!(total(AuditFilter { before: Some(page.items[0].id), ..all }).await, 23);
+}
+
+async fn people_are_listed_with_what_they_have(store: Store) {
+    let anna = store.create_user("anna", None, Role::Publisher, NOW).await.unwrap();
+    let ben = store.create_user("Ben", None, Role::Viewer, NOW).await.unwrap();
+    let hers = store.create_pool(&"hers".parse().unwrap(), &Default::default(), Some(anna.id), NOW).await.unwrap();
+    let other = store.create_pool(&"a-lab".parse().unwrap(), &Default::default(), None, NOW).await.unwrap();
+    store.set_grant(other.id, anna.id, Grant::Manage, "root", NOW).await.unwrap();
+    store.set_grant(hers.id, ben.id, Grant::See, "anna", NOW).await.unwrap();
+    store.create_token(token(&anna, "old", "t1", Some(at(1)))).await.unwrap();
+    let ci = store.create_token(token(&anna, "ci", "t2", None)).await.unwrap();
+
+    let list = async || store.user_summaries(None, at(5)).await.unwrap();
+    let pool = |pool: &str, grant| UserPool { pool: pool.into(), grant };
+    let [first, second] = list().await.try_into().unwrap();
+    assert_eq!(first.pools, [pool("a-lab", Some(Grant::Manage)), pool("hers", None)]);
+    assert_eq!((first.user, first.tokens, first.last_seen), (anna.clone(), 1, None), "one token has ended");
+    assert_eq!((second.user, second.tokens, second.last_seen), (ben.clone(), 0, None));
+    assert_eq!(second.pools, [pool("hers", Some(Grant::See))]);
+
+    let seen = async |user: &User| store.user_summaries(Some(user.id), at(5)).await.unwrap()[0].last_seen;
+    let begun = store.create_session(session(&anna, "s1", 2)).await.unwrap();
+    assert_eq!(seen(&anna).await, Some(at(2)));
+    store.touch_session(begun.id, at(4), at(9)).await.unwrap();
+    store.touch_token(ci.id, at(3)).await.unwrap();
+    assert_eq!(seen(&anna).await, Some(at(4)), "what was written down later");
+    store.delete_session(anna.id, begun.id).await.unwrap();
+    store.touch_token(ci.id, at(5)).await.unwrap();
+    store.delete_token(anna.id, ci.id).await.unwrap();
+    assert_eq!((seen(&anna).await, seen(&ben).await), (Some(at(5)), None), "it stays when session and token are gone");
 }

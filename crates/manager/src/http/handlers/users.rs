@@ -2,11 +2,12 @@
 
 use axum::extract::Path;
 use axum::http::StatusCode;
-use p2ppool_model::role::Role;
+use p2ppool_model::role::{Grant, Role};
 use p2ppool_model::{Time, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::accounts::Right;
 use crate::http::State;
 use crate::http::body::Json;
 use crate::http::error::ErrorAnswer;
@@ -34,6 +35,44 @@ impl From<p2ppool_store::User> for User {
     }
 }
 
+/// A person and what they have.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct UserSummary {
+    /// The person.
+    #[serde(flatten)]
+    user: User,
+    /// Their last use, by session or token, to a minute; null: they were never there.
+    last_seen: Option<Time>,
+    /// API tokens that hold.
+    tokens: u64,
+    /// Pools that are theirs or on which they were given something, by name. Their role may reach further.
+    pools: Vec<UserPool>,
+}
+
+/// A pool of a person.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct UserPool {
+    /// Its name.
+    pool: String,
+    /// `own`: it is theirs; `see` or `manage`: that was given to them.
+    right: Right,
+}
+
+impl From<p2ppool_store::UserSummary> for UserSummary {
+    fn from(summary: p2ppool_store::UserSummary) -> Self {
+        let p2ppool_store::UserSummary { user, last_seen, tokens, pools } = summary;
+        let pools = pools.into_iter().map(|one| {
+            let right = match one.grant {
+                None => Right::Own,
+                Some(Grant::Manage) => Right::Manage,
+                Some(Grant::See) => Right::See,
+            };
+            UserPool { pool: one.pool, right }
+        });
+        Self { user: user.into(), last_seen, tokens, pools: pools.collect() }
+    }
+}
+
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewUser {
@@ -57,11 +96,11 @@ pub(crate) struct MadeUser {
     password: Option<String>,
 }
 
-/// Every account, by name.
+/// Every account with its pools, its tokens and when it was last used, by name.
 #[utoipa::path(get, path = "/users", tag = "users",
-    responses((status = 200, body = [User]), (status = 403, body = ErrorAnswer)))]
-pub(crate) async fn list(app: State) -> Result<axum::Json<Vec<User>>, Error> {
-    Ok(axum::Json(users::list(&app).await?.into_iter().map(User::from).collect()))
+    responses((status = 200, body = [UserSummary]), (status = 403, body = ErrorAnswer)))]
+pub(crate) async fn list(app: State) -> Result<axum::Json<Vec<UserSummary>>, Error> {
+    Ok(axum::Json(users::list(&app).await?.into_iter().map(UserSummary::from).collect()))
 }
 
 /// Makes an account.
@@ -76,8 +115,8 @@ pub(crate) async fn create(app: State, Json(new): Json<NewUser>) -> Result<(Stat
 
 /// One account.
 #[utoipa::path(get, path = "/users/{id}", tag = "users", params(("id" = i64, Path)),
-    responses((status = 200, body = User), (status = 404, body = ErrorAnswer)))]
-pub(crate) async fn show(app: State, Path(id): Path<UserId>) -> Result<axum::Json<User>, Error> {
+    responses((status = 200, body = UserSummary), (status = 404, body = ErrorAnswer)))]
+pub(crate) async fn show(app: State, Path(id): Path<UserId>) -> Result<axum::Json<UserSummary>, Error> {
     Ok(axum::Json(users::show(&app, id).await?.into()))
 }
 

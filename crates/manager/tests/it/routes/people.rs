@@ -49,7 +49,29 @@ async fn the_last_super_administrator_stays() {
         assert_eq!(app.patch(&path, edit).await.problem(409)["code"], "conflict");
     }
     app.delete(&path).await.problem(409);
-    assert_eq!(app.get(&path).await.json(), admin);
+    let still = app.get(&path).await.json();
+    assert_eq!((&still["role"], &still["disabled"]), (&admin["role"], &json!(false)));
+}
+
+#[tokio::test]
+async fn the_list_of_people_tells_their_pools_tokens_and_when_they_were_last_there() {
+    let app = TestApp::start().await;
+    let anna = app.person("anna", Role::Publisher).await;
+    let ben = app.post("users", json!({ "name": "ben", "role": "viewer" })).await.expect(201).json();
+    with(&app, &anna, Method::POST, "pools", json!({ "name": "hers" })).await.expect(201);
+    app.pool("lab", "", json!({})).await;
+    let grant = json!({ "user": "anna", "grant": "see" });
+    app.put("pools/lab/grants", grant).await.expect(200);
+    let users = app.get("users").await.expect(200).json();
+    let of = |name: &str| users.as_array().unwrap().iter().find(|user| user["name"] == name).unwrap().clone();
+    let (hers, his) = (of("anna"), of("ben"));
+    let pools = json!([{ "pool": "hers", "right": "own" }, { "pool": "lab", "right": "see" }]);
+    assert_eq!((&hers["pools"], &hers["tokens"], &hers["role"]), (&pools, &json!(1), &json!("publisher")));
+    assert!(hers["last_seen"].is_string(), "{hers}");
+    assert_eq!((&his["pools"], &his["tokens"], &his["last_seen"]), (&json!([]), &json!(0), &json!(null)));
+    assert_eq!(app.get(&format!("users/{}", ben["id"])).await.expect(200).json(), his);
+    assert_eq!(app.get("users/999").await.problem(404)["code"], "not_found");
+    with(&app, &anna, Method::GET, "users", json!({})).await.problem(403);
 }
 
 #[tokio::test]
