@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use p2ppool_model::Digest;
 use p2ppool_model::brunet::MonoRuntime;
 use p2ppool_model::bundle::Bundle;
 use p2ppool_model::host::HostSpec;
 use p2ppool_model::pool::{OverlayKindName, Pool};
 use p2ppool_model::rollout::Release;
+use p2ppool_model::{Digest, PoolName};
 use p2ppool_overlay::{LocalNode, OverlayKind, PackageFile, PoolView};
 use p2ppool_remote::Package;
 use p2ppool_store::SecretScope;
@@ -101,7 +101,7 @@ impl Prepared {
         let bundle = context.store.bundle(release.bundle.as_ref().ok_or_else(missing)?).await?;
         let pool = Pool { settings: release.settings.clone(), ..pool.clone() };
         let kept = match &release.package {
-            Some(digest) => context.packages.kept.get(&pool.name, digest).map_err(failed)?,
+            Some(digest) => context.packages.get(&pool.name, digest).await.map_err(failed)?,
             None => None,
         };
         let Some(package) = kept else { return Self::of(context, &pool, &bundle).await };
@@ -157,7 +157,7 @@ impl PackageCache {
         let name = &rendered.pool.name;
         let known = self.made().get(&inputs).cloned();
         if let Some(digest) = known
-            && let Some(package) = self.kept.get(name, &digest)?
+            && let Some(package) = self.get(name, &digest).await?
         {
             return Ok(package);
         }
@@ -177,6 +177,14 @@ impl PackageCache {
             Ok(package)
         });
         made.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+    }
+
+    /// A package that was made before; `None` when it is not kept (any more).
+    async fn get(&self, pool: &PoolName, digest: &Digest) -> Result<Option<Package>, BundlesError> {
+        let (kept, pool, digest) = (self.kept.clone(), pool.clone(), digest.clone());
+        // reads it whole and compares its digest
+        let read = tokio::task::spawn_blocking(move || kept.get(&pool, &digest)).await;
+        read.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
     }
 
     fn made(&self) -> MutexGuard<'_, HashMap<Digest, Digest>> {

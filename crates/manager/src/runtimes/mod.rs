@@ -183,8 +183,11 @@ impl Runtimes {
             return Ok(package);
         }
         let path = self.archive(&made.digest);
-        let bytes = tokio::fs::read(&path).await.map_err(|source| RuntimeError::File { path, source })?;
-        let package = Package::new(bytes);
+        let read = tokio::task::spawn_blocking(move || match std::fs::read(&path) {
+            Ok(bytes) => Ok(Package::new(bytes)),
+            Err(source) => Err(RuntimeError::File { path, source }),
+        });
+        let package = read.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
         if package.digest != made.digest {
             return Err(RuntimeError::NotMade);
         }

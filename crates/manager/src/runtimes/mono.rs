@@ -122,12 +122,12 @@ pub(super) async fn make(source: MonoSource, scratch: &Path, say: impl Fn(&str))
     let version = tried(&files, &work.path().join("try")).await?;
     say("packs it");
     let files: Vec<PackageFile> = files.into_values().collect();
-    let packed = tokio::task::spawn_blocking(move || crate::bundles::pack(&files));
-    let bytes = match packed.await {
-        Ok(bytes) => bytes.map_err(|error| wrong("pack it", &error))?,
+    let packed = tokio::task::spawn_blocking(move || crate::bundles::pack(&files).map(Package::new));
+    let package = match packed.await {
+        Ok(package) => package.map_err(|error| wrong("pack it", &error))?,
         Err(panic) => std::panic::resume_unwind(panic.into_panic()),
     };
-    Ok(Mono { package: Package::new(bytes), version, arch, glibc })
+    Ok(Mono { package, version, arch, glibc })
 }
 
 /// Debian's packages, unpacked into `root` below `work`; nothing is installed.
