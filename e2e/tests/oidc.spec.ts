@@ -96,6 +96,13 @@ test('a person logs in by the provider and has the role of their groups', async 
   expect(less.user).toMatchObject({ id: me.user.id, role: 'viewer' });
 });
 
+test('a login by the provider ends at the page it began at', async ({ page }) => {
+  await page.goto(`${manager.url}/login?next=${encodeURIComponent('tasks?q=lab')}`);
+  await goOnAs(page, 'anna');
+  await expect(page).toHaveURL(`${manager.url}/tasks?q=lab`);
+  await expect(page.getByRole('link', { name: 'anna' })).toBeVisible();
+});
+
 const REFUSED: [title: string, name: string, code: string, words: string][] = [
   [
     'whom the provider refuses',
@@ -193,11 +200,4 @@ test('a provider that is down is told, and the password is still a way in', asyn
   await page.getByRole('button', { name: 'Log in', exact: true }).click();
   await expect(page).toHaveURL(`${manager.url}/`);
   await expect(page.getByRole('link', { name: 'admin' })).toBeVisible();
-});
-
-test('a login by the provider ends at the page it began at', async ({ page }) => {
-  await page.goto(`${manager.url}/login?next=${encodeURIComponent('tasks?q=lab')}`);
-  await goOnAs(page, 'anna');
-  await expect(page).toHaveURL(`${manager.url}/tasks?q=lab`);
-  await expect(page.getByRole('link', { name: 'anna' })).toBeVisible();
 });
