@@ -17,6 +17,7 @@ mod host;
 mod input;
 mod login;
 mod manager;
+mod map;
 mod node;
 mod output;
 mod pool;
@@ -111,6 +112,7 @@ async fn client_command(command: Command, client: Client, output: Output) -> Res
         Command::Audit(args) => audit::run(args, &client, output).await?,
         Command::Managers { command: None } => manager::list(&client, output).await?,
         Command::Managers { command: Some(command) } => manager::run(command, &client, output).await?,
+        Command::Map(args) => map::run(args, &client, output).await?,
         Command::Login(login) => login::login(login, &client, output).await?,
         Command::Logout => login::logout(&client)?,
         Command::Token(command) => login::run_token(command, &client, output).await?,

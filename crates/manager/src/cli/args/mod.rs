@@ -154,6 +154,8 @@ pub(super) enum Command {
     /// Geolocation: look an address up, install DB-IP City Lite
     #[command(subcommand)]
     Geoip(GeoipCommand),
+    /// Show how maps are drawn below their points; change what is given
+    Map(crate::cli::map::MapArgs),
     /// Who did what: list or export the audit log
     Audit(AuditArgs),
     /// The manager's own certificate, on its own machine

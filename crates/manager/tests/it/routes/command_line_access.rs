@@ -199,3 +199,19 @@ async fn until(shell: &Shell<'_>, is: impl Fn(&str) -> bool) {
     };
     tokio::time::timeout(std::time::Duration::from_secs(60), looking).await.expect("the alerts never were so");
 }
+
+#[tokio::test]
+async fn how_maps_are_drawn_is_shown_and_changed() {
+    let app = TestApp::start().await;
+    let shell = Shell::new(&app);
+    let tiles = "https://tiles.example.org/{z}/{x}/{y}.png";
+    let set = shell.json(&["map", "--tiles", tiles, "--attribution", "© Somebody", "--zoom-max", "19"]).await;
+    assert_eq!((&set["tiles"], &set["zoom_max"], &set["hide_borders"]), (&json!(tiles), &json!(19), &json!(false)));
+    let kept = shell.json(&["map", "--hide-borders", "true"]).await;
+    assert_eq!((&kept["tiles"], &kept["hide_borders"]), (&json!(tiles), &json!(true)), "what isn't given stays");
+    let text = shell.ok(&["map"]).await;
+    assert!(text.contains(tiles) && text.contains("© Somebody") && text.contains("hidden"), "{text}");
+    assert!(shell.fails(&["map", "--tiles", "https://tiles.example.org/"]).await.contains("must hold {z} once"));
+    assert!(shell.fails(&["map", "--zoom-max", "23"]).await.contains("1 to 22"));
+    assert_eq!(shell.json(&["map", "--tiles", "none"]).await["tiles"], json!(null));
+}
