@@ -178,3 +178,14 @@ test('statistics are printed in the colours of paper and without what can be pre
   };
   await expect.poll(() => page.evaluate(isLight)).toBe(true);
 });
+
+test('the list of pools draws how many nodes answered the last crawls', async ({ page }) => {
+  await open(page, 'pools/demo/nodes');
+  for (let have = (await crawls(page)).length; have < 2; have++) await crawl(page);
+  const { length } = await crawls(page);
+  await open(page, '');
+  const curve = page.getByRole('row', { name: /demo/ }).getByRole('img');
+  await expect(curve).toHaveAccessibleName(
+    new RegExp(`^Nodes answering in the last ${Math.min(length, 20)} crawls: `),
+  );
+});
