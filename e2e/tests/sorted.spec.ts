@@ -34,4 +34,10 @@ test('sessions and deployed hosts are sorted by the manager, as their address sa
   expect(shown).toEqual([...shown].sort((a, b) => (a < b ? 1 : -1)));
   expect(last('/sessions')?.get('sort')).toBe('address');
   expect(last('/sessions')?.get('limit')).toBe('50');
+  await page.getByRole('button', { name: 'Download' }).click();
+  const href = await page.getByRole('link', { name: 'CSV' }).getAttribute('href');
+  expect(href).toMatch(/sessions\.csv\?.*sort=address&order=desc$/);
+  const csv = await (await page.request.get(new URL(href ?? '', url).href)).text();
+  const exported = csv.trim().split('\r\n').slice(1);
+  expect(exported.map((line) => line.split(',')[0])).toEqual(shown);
 });
