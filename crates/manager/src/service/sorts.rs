@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use p2ppool_model::churn::NodeSession;
 use p2ppool_model::deployed::Deployed;
-use p2ppool_store::Order;
+use p2ppool_store::{Natural, Order};
 
 macro_rules! sorts {
     ($(#[$doc:meta])* $name:ident of $rows:literal: $($(#[$each:meta])* $one:ident = $text:literal,)*) => {
@@ -85,12 +85,12 @@ impl DeployedSort {
     /// Sorts lines; equal ones stay in their order, and what is not known comes last.
     pub fn sort(self, lines: &mut [Deployed], order: Order) {
         lines.sort_by(|a, b| match self {
-            Self::Host => known(order, a.host_name.as_ref(), b.host_name.as_ref()),
+            Self::Host => known(order, natural(&a.host_name), natural(&b.host_name)),
             Self::State => directed(order, a.state.as_str().cmp(b.state.as_str())),
             Self::Node => known(order, a.node.as_ref(), b.node.as_ref()),
-            Self::Version => known(order, a.version.as_ref(), b.version.as_ref()),
+            Self::Version => known(order, natural(&a.version), natural(&b.version)),
             Self::Package => known(order, a.package.as_ref(), b.package.as_ref()),
-            Self::Namespace => known(order, a.namespace.as_ref(), b.namespace.as_ref()),
+            Self::Namespace => known(order, natural(&a.namespace), natural(&b.namespace)),
             Self::Wrong => directed(order, a.wrong.len().cmp(&b.wrong.len())),
             Self::Problem => known(order, a.problem.as_ref(), b.problem.as_ref()),
             Self::LookedAt => known(order, a.looked_at, b.looked_at),
@@ -103,6 +103,11 @@ fn directed(order: Order, ordering: Ordering) -> Ordering {
         Order::Ascending => ordering,
         Order::Descending => ordering.reverse(),
     }
+}
+
+/// Numbers in it count as numbers.
+fn natural(text: &Option<String>) -> Option<Natural<'_>> {
+    text.as_deref().map(Natural)
 }
 
 fn known<K: Ord>(order: Order, a: Option<K>, b: Option<K>) -> Ordering {
@@ -131,6 +136,21 @@ mod tests {
         }
     }
 
+    fn nothing() -> Deployed {
+        Deployed {
+            state: DeployedState::Unknown,
+            wrong: vec![],
+            host: None,
+            host_name: None,
+            node: None,
+            version: None,
+            package: None,
+            namespace: None,
+            problem: None,
+            looked_at: None,
+        }
+    }
+
     #[test]
     fn sessions_that_go_on_end_last_and_equal_ones_are_told_apart() {
         let all = [session("c", 5, 9, None), session("a", 1, 20, Some(21)), session("b", 1, 4, Some(6))];
@@ -147,19 +167,17 @@ mod tests {
     }
 
     #[test]
+    fn names_of_hosts_count() {
+        let line = |name: &str| Deployed { host_name: Some(name.to_owned()), ..nothing() };
+        let mut lines = ["node10", "10.0.0.10", "node2", "10.0.0.2"].map(line);
+        DeployedSort::Host.sort(&mut lines, Order::Ascending);
+        let names: Vec<_> = lines.iter().map(|line| line.host_name.as_deref().unwrap()).collect();
+        assert_eq!(names, ["10.0.0.2", "10.0.0.10", "node2", "node10"]);
+    }
+
+    #[test]
     fn what_is_not_known_of_a_host_comes_last_in_both_directions() {
-        let line = |version: Option<&str>| Deployed {
-            state: DeployedState::Unknown,
-            wrong: vec![],
-            host: None,
-            host_name: None,
-            node: None,
-            version: version.map(str::to_owned),
-            package: None,
-            namespace: None,
-            problem: None,
-            looked_at: None,
-        };
+        let line = |version: Option<&str>| Deployed { version: version.map(str::to_owned), ..nothing() };
         let mut lines = [line(None), line(Some("1")), line(Some("2"))];
         let versions = |lines: &[Deployed]| lines.iter().map(|one| one.version.clone()).collect::<Vec<_>>();
         DeployedSort::Version.sort(&mut lines, Order::Descending);
