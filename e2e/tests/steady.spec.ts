@@ -23,6 +23,7 @@ const PAGES: [path: string, ready: string][] = [
   ['users', 'table td'],
   ['audit', 'table td'],
   ['settings/geo', 'table td'],
+  ['settings/ssh', 'table td'],
 ];
 
 /** What counts as good: https://web.dev/articles/cls */

@@ -8,6 +8,7 @@ import type {
   Decision,
   Fault,
   GeoSettings,
+  MapSettings,
   NewToken,
   Outcome,
   PoolSettings,
@@ -230,3 +231,7 @@ export const geoOverrides = (signal?: Signal) =>
   answer(client.GET('/api/v1/geo/overrides', { parseAs: 'text', signal }));
 export const setGeoOverrides = (text: string) =>
   answer(client.PUT('/api/v1/geo/overrides', { body: text, ...asText }));
+
+export const mapSettings = (signal?: Signal) => answer(client.GET('/api/v1/settings/map', { signal }));
+export const setMapSettings = (body: MapSettings) => answer(client.PUT('/api/v1/settings/map', { body }));
+export const sshFacts = (signal?: Signal) => answer(client.GET('/api/v1/settings/ssh', { signal }));

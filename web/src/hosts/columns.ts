@@ -16,8 +16,20 @@ export const HOST_COLUMNS: Column[] = [
   { key: 'memory', label: 'Memory free', numeric: true },
   { key: 'disk', label: 'Disk free', numeric: true },
   { key: 'package', label: 'Package' },
-  { key: 'problem', label: 'Problem' },
+  { key: 'problem', label: 'Problem', fill: true },
   { key: 'at', label: 'Looked at' },
+];
+
+/** The columns that are shown to a person who never chose any: what a screen of 1280 pixels holds. */
+export const HOST_COLUMNS_DEFAULT = [
+  'address',
+  'state',
+  'node_memory',
+  'node_uptime',
+  'memory',
+  'package',
+  'problem',
+  'at',
 ];
 
 const seconds = (s: number | null) => (s === null ? UNKNOWN : duration(s * 1000));

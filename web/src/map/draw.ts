@@ -2,6 +2,8 @@ import { count } from '../format/number';
 import type { Colours } from '../style/colours.svelte';
 import { toneOf, type Located, type Mark } from './clusters';
 import type { Transform, worldPaths } from './globe';
+import type { PlacedTile } from './tiles';
+import type { TileStore } from './tileStore';
 
 /** A mark with its place on the canvas. */
 export interface PlacedMark {
@@ -18,24 +20,55 @@ export function radiusOf(mark: Mark): number {
   return mark.kind === 'node' ? NODE_RADIUS : Math.min(30, 9 + 3.2 * Math.log2(mark.nodes));
 }
 
-/** Draws land and borders under the transform. */
+/** Draws land, and borders unless they are hidden, under the transform; once for each copy of the world in sight. */
 export function drawWorld(
   context: CanvasRenderingContext2D,
   paths: ReturnType<typeof worldPaths>,
   transform: Transform,
   colours: Colours,
+  { hideBorders, copies }: { hideBorders: boolean; copies: readonly number[] },
 ): void {
-  context.save();
-  context.translate(transform.x, transform.y);
-  context.scale(transform.k, transform.k);
-  context.fillStyle = colours.ocean;
-  context.fill(paths.sphere);
-  context.fillStyle = colours.land;
-  context.fill(paths.land);
-  context.strokeStyle = colours.border;
-  context.lineWidth = 0.8 / transform.k;
-  context.stroke(paths.borders);
-  context.restore();
+  for (const shift of copies) {
+    context.save();
+    context.translate(transform.x + shift, transform.y);
+    context.scale(transform.k, transform.k);
+    context.fillStyle = colours.ocean;
+    context.fill(paths.sphere);
+    context.fillStyle = colours.land;
+    context.fill(paths.land);
+    context.strokeStyle = colours.border;
+    context.lineWidth = 0.8 / transform.k;
+    if (!hideBorders) context.stroke(paths.borders);
+    context.restore();
+  }
+}
+
+/** Draws the pictures that are there; where none is, what was drawn before stays. */
+export function drawTiles(
+  context: CanvasRenderingContext2D,
+  tiles: readonly PlacedTile[],
+  store: TileStore<HTMLImageElement>,
+): void {
+  for (const tile of tiles) {
+    const found = store.find(tile);
+    if (!found) continue;
+    const { picture, left, top, size } = found;
+    const pixels = picture.naturalWidth;
+    // Whole pixels: between two tiles there is neither a gap nor a seam.
+    const [x, y] = [Math.round(tile.left), Math.round(tile.top)];
+    const [right, bottom] = [Math.round(tile.left + tile.size), Math.round(tile.top + tile.size)];
+    context.drawImage(
+      picture,
+      left * pixels,
+      top * pixels,
+      size * pixels,
+      size * pixels,
+      x,
+      y,
+      right - x,
+      bottom - y,
+    );
+  }
 }
 
 /** Draws nodes and clusters; a cluster's ring tells which share of it is well. */

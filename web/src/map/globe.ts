@@ -1,8 +1,9 @@
-import { geoNaturalEarth1, geoPath, type GeoProjection } from 'd3-geo';
+import { geoMercator, geoNaturalEarth1, geoPath, type GeoProjection } from 'd3-geo';
 import type { MultiPoint } from 'geojson';
 
 import type { Basemap } from './basemap';
 import { WORLD, type Bounds } from './clusters';
+import type { WorldSquare } from './tiles';
 
 /** What d3-zoom calls a transform. */
 export interface Transform {
@@ -22,15 +23,23 @@ const INHABITED: MultiPoint = {
   ],
 };
 
-/** The projection that shows the inhabited world in so many pixels. */
-export function worldProjection(width: number, height: number): GeoProjection {
-  return geoNaturalEarth1().fitExtent(
+/** The projection that shows the inhabited world in so many pixels; for picture tiles it is the one they are drawn in. */
+export function worldProjection(width: number, height: number, tiled = false): GeoProjection {
+  const projection = tiled ? geoMercator() : geoNaturalEarth1();
+  return projection.fitExtent(
     [
       [4, 4],
       [width - 4, height - 4],
     ],
     INHABITED,
   );
+}
+
+/** Where the square of a Mercator world lies under a transform; its width is that of all longitudes. */
+export function worldSquare(projection: GeoProjection, { x, y, k }: Transform): WorldSquare {
+  const [left, equator] = projection([-180, 0]) ?? [0, 0];
+  const size = worldWidth(projection);
+  return { left: x + k * left, top: y + k * (equator - size / 2), size: k * size };
 }
 
 /** Width of the whole world in pixels before zooming. */
