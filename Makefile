@@ -204,11 +204,11 @@ $(VENV)/.ready: bench/requirements.txt $(STAMPS)/setup-test
 	@touch '$@'
 
 # BENCH: arguments of bench/run.py
-bench: $(VENV)/.ready manager
+bench: $(VENV)/.ready manager e2e/node_modules/.package-lock.json
 	$(call say,Building what is measured (release))
 	$(CARGO) build --locked --release -p p2ppool-remote --example fanout
 	$(CARGO) build --locked --release -p p2ppool-overlay --example crawl_bench --example brunet_bench --example overlay_host
-	$(CARGO) build --locked --release -p p2ppool --example outcomes
+	$(CARGO) build --locked --release -p p2ppool --example outcomes --example fill_store
 	$(CARGO) build --locked --release -p p2ppool-store --features testing --example history
 	PATH="$(VENV)/bin:$$PATH" python bench/run.py $(BENCH)
 

@@ -19,6 +19,7 @@ import engine
 import fan_out
 import history
 import simulated
+import web
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench/results.json"
@@ -31,6 +32,7 @@ PARTS = {
     "simulated": simulated.crawl,
     "brunet": brunet.crawl,
     "engine": engine.measure,
+    "web": web.measure,
     "history": lambda *use: history.year(*use, CHOSEN.days),
 }
 

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 const program = resolve(process.env['P2PPOOL_BIN'] ?? '../target/debug/p2ppool');
 const fill = resolve(process.env['FILL_STORE_BIN'] ?? '../target/debug/examples/fill_store');
 /** Pools by name, with the nodes of their newest crawl. */
-const POOLS = { big: '100000', ring: '10000' };
+const POOLS = { big: '100000', ring: '10000', small: '1000' };
 const READY_MS = 120_000;
 
 /** Starts a manager whose store has crawls with very many nodes. */

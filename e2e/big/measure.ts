@@ -1,4 +1,4 @@
-import type { Locator, Page } from '@playwright/test';
+import { test, type Locator, type Page } from '@playwright/test';
 
 /** What is kept in the page while something is measured. */
 interface Kept {
@@ -83,8 +83,22 @@ export async function frames(page: Page, act: () => Promise<void>): Promise<Smoo
   };
 }
 
-/** Least, middle and most, as they are printed. */
-export function spread(values: number[]): string {
-  const sorted = values.toSorted((a, b) => a - b);
-  return `${sorted[0]} / ${sorted[sorted.length >> 1]} / ${sorted.at(-1)}`;
+/** A row of the bench: what was measured, and what is wanted. */
+export interface Measured {
+  name: string;
+  unit: string;
+  better: 'lower' | 'higher';
+  ours: number;
+  limit: number;
 }
+
+/** Prints it and leaves it in the report, where the bench finds it. Whether it is good enough fails no test. */
+export function measured(row: Measured): void {
+  console.log(`${row.name}: ${Math.round(row.ours * 10) / 10} ${row.unit} (wanted: ${row.limit})`);
+  test.info().annotations.push({ type: 'measured', description: JSON.stringify(row) });
+}
+
+const sorted = (values: number[]) => values.toSorted((a, b) => a - b);
+
+/** The median of at least one value. */
+export const middle = (values: number[]): number => sorted(values)[values.length >> 1]!;
