@@ -14,7 +14,7 @@ test('sessions and deployed hosts are sorted by the manager, as their address sa
   await expect(hosts.locator('th[aria-sort=descending]')).toHaveText(/Node/);
   await expect.poll(() => last('/deployed')?.get('order')).toBe('desc');
   expect(last('/deployed')?.get('sort')).toBe('node');
-  const links = hosts.locator('tbody td:nth-child(4) a');
+  const links = hosts.locator('tbody td:nth-child(3) a');
   await expect
     .poll(async () => {
       const shown = await links.evaluateAll((all) => all.map((a) => a.getAttribute('title') ?? ''));

@@ -4,6 +4,7 @@
 //! <data>/                 0700
 //! ├── data/<pool>/        what people may fetch: logs.zip, data.zip
 //! ├── bundles/<digest>    uploaded archives, by SHA-256
+//! ├── hosts/<host>/       hosts of the demo, which are processes of this machine
 //! ├── geo/                geolocation: geo-overrides.csv, DB-IP City Lite
 //! ├── uploads/            archives on their way in; emptied at each start
 //! └── private/            0700, files 0600; never served
@@ -53,6 +54,11 @@ impl Folders {
     /// The data folder itself.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Where the demo's hosts install.
+    pub fn demo_hosts(&self) -> PathBuf {
+        self.root.join("hosts")
     }
 
     /// Parent of all pools' public folders.

@@ -54,6 +54,8 @@ export const poolByName = (pool: string, signal?: Signal) =>
   answer(client.GET('/api/v1/pools/{pool}', { params: of(pool), signal }));
 export const createPool = (body: PoolSettings & { name: string; hosts: string }) =>
   answer(client.POST('/api/v1/pools', { body }));
+/** A pool whose hosts are processes of the manager's machine; nothing is installed yet. */
+export const createDemo = () => answer(client.POST('/api/v1/demo', { body: {} }));
 export const editPool = (pool: string, body: PoolSettings) =>
   answer(client.PATCH('/api/v1/pools/{pool}', { params: of(pool), body }));
 

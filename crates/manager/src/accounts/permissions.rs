@@ -97,6 +97,7 @@ pub const RULES: &[Rule] = &[
     // pools
     rule("GET", "/pools", Listed),
     rule("POST", "/pools", Needs::Role(Publisher)),
+    rule("POST", "/demo", Needs::Role(Administrator)),
     rule("GET", "/pools/{pool}", Pool(See)),
     rule("PATCH", "/pools/{pool}", Pool(Manage)),
     rule("DELETE", "/pools/{pool}", Pool(Own)),

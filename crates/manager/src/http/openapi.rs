@@ -16,6 +16,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::http::body::HOST_LIST_MAX;
 use crate::http::cookies::SESSION;
+use crate::http::handlers::demo;
 use crate::http::handlers::{
     accounts, actions, audit, bundles, connect, events, exports, files, grants, hosts, keys, managers, meta, nodes,
     oidc, permissions, pools, rollouts, runtimes, schedules, second_factor, sessions, shares, snapshots, tasks, users,
@@ -85,6 +86,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(users::show, users::edit, users::delete))
         .routes(routes!(users::reset_password))
         .routes(routes!(pools::list, pools::create))
+        .routes(routes!(demo::create))
         .routes(routes!(grants::list, grants::give))
         .routes(routes!(grants::take_back))
         .routes(routes!(grants::give_away))

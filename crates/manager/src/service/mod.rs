@@ -5,6 +5,7 @@ pub mod alerts;
 pub mod bundles;
 pub mod churn;
 pub mod connect;
+pub mod demo;
 pub mod deployed;
 pub mod error;
 pub mod files;

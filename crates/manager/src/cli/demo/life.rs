@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use p2ppool_model::event::Change;
 use p2ppool_model::host::Host;
-use p2ppool_model::host_list;
 use p2ppool_model::pool::Ports;
 use p2ppool_model::snapshot::Totals;
 use p2ppool_model::task::{Task, TaskState};
@@ -15,7 +14,6 @@ use p2ppool_model::{Action, PoolName};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::places::{Places, free_port};
 use super::processes;
 use super::report::{Report, StepReport};
 use crate::cli::client::Client;
@@ -24,6 +22,7 @@ use crate::cli::node::snapshots;
 use crate::cli::pool::Summary;
 use crate::cli::task::Page;
 use crate::cli::watch::{summary, until_end};
+use crate::service::demo::places::free_port;
 
 /// An overlay of this size on one machine agrees within seconds; this allows for a very busy one.
 const CONSISTENT_DEADLINE: Duration = Duration::from_secs(90);
@@ -46,19 +45,20 @@ struct Verdict {
 pub(super) struct Life {
     client: Client,
     pool: PoolName,
-    places: Places,
+    hosts: u8,
+    /// The manager's data; its hosts are in `hosts/`.
     folder: PathBuf,
 }
 
 impl Life {
     /// A life that has not begun.
-    pub(super) fn new(client: Client, pool: PoolName, places: Places, folder: PathBuf) -> Self {
-        Self { client, pool, places, folder }
+    pub(super) fn new(client: Client, pool: PoolName, hosts: u8, folder: PathBuf) -> Self {
+        Self { client, pool, hosts, folder }
     }
 
     /// How many hosts it has.
     pub(super) fn hosts(&self) -> usize {
-        self.places.hosts.len()
+        usize::from(self.hosts)
     }
 
     /// Registers the pool; a pool of an earlier start of the same data folder is taken as it is.
@@ -67,19 +67,7 @@ impl Life {
         if pools.iter().any(|summary| summary.pool.name == self.pool) {
             return Ok(());
         }
-        let body = json!({
-            "name": self.pool,
-            "description": format!("{} nodes on this machine, placed around the world to show what the manager does.", self.hosts()),
-            "transport": "local",
-            "ports": self.places.ports,
-            "install_path": format!("{}/hosts/{{host}}", self.folder.display()),
-            "private_addresses": true,
-            "visibility": "public",
-            "default": true,
-            "test": true,
-            "hosts": host_list::render(&self.places.hosts),
-        });
-        let created: Summary = self.client.post("pools", &body).await?;
+        let created: Summary = self.client.post("demo", &json!({ "hosts": self.hosts })).await?;
         if created.hosts.total != self.hosts() as u64 {
             return Err(CliError::Other(format!("create: {} of {} hosts", created.hosts.total, self.hosts())));
         }
@@ -219,7 +207,7 @@ impl Life {
     /// Other settings make another package; every node moves to it and keeps its identity.
     async fn upgraded(&self, before: BTreeMap<String, String>) -> Result<Verdict, CliError> {
         let old: Summary = self.client.get(&format!("pools/{}", self.pool)).await?;
-        let ports = Ports { rpc: free_port()?, ..self.places.ports };
+        let ports = Ports { rpc: free_port()?, ..old.pool.settings.ports };
         self.act(Action::Upgrade, json!({ "settings": { "ports": ports } })).await?;
         let totals = self.crawl_until_consistent().await?;
         if totals.answering != self.hosts() as u64 {
@@ -259,15 +247,9 @@ impl Life {
     /// Stops, and looks for what is left: the pool, processes, files on the hosts.
     async fn stop(&self) -> Result<Verdict, CliError> {
         self.remove().await?;
-        let mut verdict = Verdict::default();
-        for host in &self.places.hosts {
-            let folder = self.folder.join("hosts").join(&host.address);
-            if folder.exists() {
-                verdict.problems.push(format!("{}: {} is still there", host.address, folder.display()));
-            } else {
-                verdict.right += 1;
-            }
-        }
+        let left: Vec<_> = std::fs::read_dir(self.folder.join("hosts"))?.flatten().map(|entry| entry.path()).collect();
+        let mut verdict = Verdict { right: self.hosts().saturating_sub(left.len()), problems: Vec::new() };
+        verdict.problems.extend(left.iter().map(|folder| format!("{} is still there", folder.display())));
         let left = processes::under(&self.folder);
         verdict.problems.extend(left.into_iter().map(|process| format!("still runs: {process}")));
         Ok(verdict)

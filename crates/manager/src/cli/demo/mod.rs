@@ -2,7 +2,6 @@
 //! same code path as real hosts.
 
 mod life;
-mod places;
 mod processes;
 mod report;
 
@@ -27,10 +26,9 @@ use crate::engine::Pace;
 use crate::files::FilesIn;
 use crate::limits::ManagerLimits;
 use crate::service::accounts::FIRST_NAME;
+use crate::service::demo::POOL;
 use life::Life;
 
-/// Name of the demo's pool.
-const POOL: &str = "demo";
 /// While somebody looks, the overlay is walked this often.
 const CRAWL_EVERY: Duration = Duration::from_secs(60);
 
@@ -42,7 +40,7 @@ pub(super) async fn run(args: DemoArgs, output: Output) -> Result<ExitCode, CliE
     let folder = DataFolder::new(args.data.clone())?;
     let started = Instant::now();
     let manager = Manager::start(&args, &folder).await?;
-    let life = Life::new(manager.client.clone(), name()?, places::choose(args.hosts)?, folder.path.clone());
+    let life = Life::new(manager.client.clone(), name()?, args.hosts, folder.path.clone());
     let code = if args.once {
         once(life, &manager, output).await
     } else {

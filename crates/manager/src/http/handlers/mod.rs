@@ -7,6 +7,7 @@ pub(crate) mod audit;
 pub(crate) mod bundles;
 pub(crate) mod churn;
 pub(crate) mod connect;
+pub(crate) mod demo;
 pub(crate) mod deployed;
 pub(crate) mod events;
 pub(crate) mod exports;

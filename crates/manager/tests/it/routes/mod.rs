@@ -8,6 +8,7 @@ mod bundles;
 mod command_line;
 mod command_line_access;
 mod connect;
+mod demo;
 mod events;
 mod exports;
 mod files;

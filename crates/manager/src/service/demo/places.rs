@@ -1,11 +1,12 @@
 //! Where the demo's hosts pretend to stand, and which loopback addresses they get.
 
+use std::io;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 
 use p2ppool_model::host::{HostSpec, Location};
 use p2ppool_model::pool::Ports;
 
-use crate::cli::error::CliError;
+use crate::service::Error;
 
 /// Cities with their coordinates (rounded to a hundredth of a degree; Natural Earth, public domain).
 const CITIES: [(&str, f64, f64); 24] = [
@@ -45,21 +46,22 @@ pub(super) struct Places {
 }
 
 /// `count` hosts in a loopback network that nobody uses.
-pub(super) fn choose(count: u8) -> Result<Places, CliError> {
-    let ports = free_ports()?;
+pub(super) fn choose(count: u8) -> Result<Places, Error> {
+    let ports = free_ports().map_err(Error::internal)?;
     let network = NETWORKS.into_iter().find(|network| is_free(*network, count, ports)).ok_or_else(|| {
-        CliError::Other("no free loopback network from 127.20.0.0 to 127.120.0.0; end some other demo".to_owned())
+        let message = "no free loopback network from 127.20.0.0 to 127.120.0.0; end some other demo".to_owned();
+        Error::Conflict { code: "no_free_network", message }
     })?;
     let hosts = (0..count).map(|index| host(network, index)).collect();
     Ok(Places { hosts, ports })
 }
 
 /// A port of this machine that is free now.
-pub(super) fn free_port() -> Result<u16, CliError> {
+pub(crate) fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
-fn free_ports() -> Result<Ports, CliError> {
+fn free_ports() -> io::Result<Ports> {
     let usual = Ports::default();
     let taken = |port: u16| !bindable(Ipv4Addr::LOCALHOST, port);
     if [usual.tcp, usual.udp, Some(usual.rpc)].into_iter().flatten().any(taken) {
